@@ -1,0 +1,1 @@
+"""Our own tests; `pytest properties/` never collects them."""
