@@ -1,0 +1,1 @@
+"""What is declared: specs as frozen values, free of torch."""

@@ -1,0 +1,197 @@
+"""What no single table can say wrong: names that other files define, and contradictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ipllvm_spec.errors import SpecError, nearest
+from ipllvm_spec.spec.cases import split_ref
+from ipllvm_spec.spec.interventions import INTERVENTIONS, Intervention, PermuteTokens
+from ipllvm_spec.spec.schema import (
+    AGGREGATES,
+    AVERAGE,
+    CAPABILITIES,
+    FIGURES,
+    Claim,
+    Expectation,
+)
+
+if TYPE_CHECKING:
+    from ipllvm_spec.spec.suite import Suite
+
+#: Squared one-sided 5 % quantile of the normal distribution.
+_Z2 = 1.6448536269514722**2
+#: The key that each statistic cannot do without, and the keys that only it may have.
+_REQUIRED = {
+    "drop": "intervention",
+    "gap": "control",
+    "average_drop": "aggregate",
+    "worst_drop": "search",
+}
+
+
+def check_suite(suite: Suite) -> None:
+    """Raises ``SpecError`` for the first name or combination that cannot be right."""
+    for name in suite.benchmarks:
+        if name == AVERAGE:
+            raise SpecError(f"benchmarks.toml: benchmark.{name}: the name means 'over several'")
+    _check_models(suite)
+    _check_profiles(suite)
+    for prop in suite.properties.values():
+        for need in prop.needs:
+            where = f"{prop.file}: property.needs"
+            _known("capability", need, CAPABILITIES, where)
+        for claim in prop.claims:
+            where = f"{prop.file}: claim.{claim.name}"
+            _check_names(suite, claim, where)
+            _check_shape(claim, where)
+            _check_contradictions(claim, where)
+            _check_guards(suite, claim, where)
+            _check_reachable(suite, claim, where)
+            _check_expectations(suite, claim, where)
+
+
+def _known(kind: str, name: str, known: Iterable[str], where: str) -> None:
+    known = list(known)
+    if name not in known:
+        raise SpecError(f"{where}: unknown {kind} '{name}'; {nearest(name, known)}")
+
+
+def _check_models(suite: Suite) -> None:
+    for entry in suite.models.values():
+        where = f"models.toml: model.{entry.key}"
+        if "~" in entry.key or "/" in entry.key or ":" in entry.key:
+            raise SpecError(f"{where}: a key must not contain '~', '/' or ':'")
+        if entry.family is None:
+            raise SpecError(f"{where}: missing key 'family'")
+        if entry.printed is not None:
+            _known("model of the paper", entry.printed, suite.paper.models(), f"{where}.printed")
+
+
+def _check_profiles(suite: Suite) -> None:
+    for profile in suite.profiles.values():
+        where = f"profiles.toml: profile.{profile.name}"
+        for model in profile.models:
+            _known("model", model, suite.models, f"{where}.models")
+        for name in profile.one_benchmark:
+            _known("benchmark", name, suite.benchmarks, f"{where}.one_benchmark")
+        for control in profile.controls or ():
+            _known("intervention", control, INTERVENTIONS, f"{where}.controls")
+
+
+def _check_names(suite: Suite, claim: Claim, where: str) -> None:
+    for name in claim.benchmarks:
+        _known("benchmark", name, suite.benchmarks, f"{where}.benchmarks")
+    if len(set(claim.benchmarks)) < len(claim.benchmarks):
+        raise SpecError(f"{where}.benchmarks: names a benchmark twice")
+    for name in claim.requires:
+        _known("claim", name, suite.claims, f"{where}.requires")
+    for name in claim.feeds:
+        _known("claim, table or figure", name, [*suite.claims, *FIGURES], f"{where}.feeds")
+    for name in (*((claim.aggregate,) if claim.aggregate else ()), *claim.reported):
+        _known("aggregate", name, AGGREGATES, where)
+
+
+def _check_shape(claim: Claim, where: str) -> None:
+    """Demands the keys that the statistic needs and no others."""
+    statistic = claim.limit.statistic
+    needed = _REQUIRED[statistic]
+    if getattr(claim, needed) is None:
+        raise SpecError(f"{where}: statistic '{statistic}' needs the key '{needed}'")
+    for other, key in _REQUIRED.items():
+        # Intervention is free: averages and searches have one too.
+        if key not in (needed, "intervention") and getattr(claim, key) is not None:
+            raise SpecError(f"{where}: key '{key}' belongs to statistic '{other}'")
+    if claim.intervention is None and statistic != "gap":
+        raise SpecError(f"{where}: statistic '{statistic}' needs the key 'intervention'")
+    if claim.reported and claim.aggregate is None:
+        raise SpecError(f"{where}: key 'reported' belongs to statistic 'average_drop'")
+    if claim.aggregate and len(claim.benchmarks) < 2:
+        raise SpecError(f"{where}.benchmarks: an aggregate needs at least two")
+
+
+def _check_contradictions(claim: Claim, where: str) -> None:
+    for key in ("intervention", "control"):
+        value: Intervention | None = getattr(claim, key)
+        if value is not None and not value.steps():
+            raise SpecError(f"{where}.{key}: identity changes nothing, so there is nothing to see")
+    if claim.search is not None:
+        if not isinstance(claim.intervention, PermuteTokens) or claim.intervention.order:
+            raise SpecError(f"{where}.intervention: a search needs permute_tokens without order")
+        if claim.limit.at_most is None:
+            raise SpecError(f"{where}.limit: a search can only break a limit 'at_most'")
+    if claim.early_stop and claim.feeds:
+        raise SpecError(
+            f"{where}: early_stop would bias what it feeds ({', '.join(claim.feeds)}); "
+            "remove early_stop or feeds"
+        )
+    if claim.early_stop and claim.limit.target == "population":
+        raise SpecError(
+            f"{where}: early_stop is only valid for target = 'benchmark'; remove one of them"
+        )
+
+
+def _check_guards(suite: Suite, claim: Claim, where: str) -> None:
+    for name in claim.requires:
+        guard = suite.claims[name]
+        if guard.requires or guard.aggregate:
+            raise SpecError(
+                f"{where}.requires: '{name}' cannot guard: it requires others or aggregates"
+            )
+        for missing in sorted(set(claim.benchmarks) - set(guard.benchmarks)):
+            raise SpecError(f"{where}.requires: guard '{name}' is not declared on '{missing}'")
+
+
+def _check_reachable(suite: Suite, claim: Claim, where: str) -> None:
+    """Rejects a population limit that even identical outputs on all units cannot meet."""
+    if claim.limit.target != "population" or claim.limit.at_most is None or claim.aggregate:
+        return
+    for name in claim.benchmarks:
+        entry = suite.benchmarks[name]
+        units = max(entry.units, entry.twin_units)
+        # The upper score bound of zero differences in n units (statistics.md, section 4).
+        floor = 100 * _Z2 / (units + _Z2)
+        if floor >= claim.limit.at_most:
+            raise SpecError(
+                f"{where}.limit: at most {claim.limit.at_most:g} points cannot be shown for the "
+                f"population on '{name}': identical outputs on all {units} units leave "
+                f"{floor:.2f}; raise the limit, drop the benchmark or use target = 'benchmark'"
+            )
+
+
+def _check_expectations(suite: Suite, claim: Claim, where: str) -> None:
+    keys = (AVERAGE,) if claim.aggregate else claim.benchmarks
+    for expected in claim.expect:
+        here = f'{where}.expect."{expected.pattern}"'
+        model, colon, benchmark = expected.pattern.rpartition(":")
+        if not colon:
+            raise SpecError(f"{here}: must be 'model:benchmark', each with * as wildcard")
+        base = split_ref(model).base
+        if "*" not in model:
+            _known("model", base, suite.models, here)
+        if "*" not in benchmark:
+            _known("benchmark of the claim", benchmark, keys, here)
+        # Variants are derived at load time and not listed, so only the base has to exist.
+        bare = expected.model_copy(update={"pattern": f"{base}:{benchmark}"})
+        if not any(bare.matches(known, key) for known in suite.models for key in keys):
+            raise SpecError(f"{here}: matches no model and benchmark of the claim; correct it")
+    for model in suite.models:
+        for key in keys:
+            _check_unambiguous(claim, model, key, where)
+
+
+def _check_unambiguous(claim: Claim, model: str, key: str, where: str) -> None:
+    found = [expected for expected in claim.expect if expected.matches(model, key)]
+    for first, second in _pairs(found):
+        if first.specificity() == second.specificity():
+            raise SpecError(
+                f'{where}.expect: "{first.pattern}" and "{second.pattern}" both match '
+                f"{model}:{key}; make one more specific"
+            )
+
+
+def _pairs(found: list[Expectation]) -> Iterator[tuple[Expectation, Expectation]]:
+    for index, first in enumerate(found):
+        for second in found[index + 1 :]:
+            yield first, second

@@ -1,0 +1,106 @@
+"""What the registries may declare: models, benchmarks and profiles."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+ProfileName = Literal["smoke", "default", "paper"]
+Data = Literal["twin", "published"]
+Mode = Literal["standard", "paper"]
+Dtype = Literal["float32", "float16", "bfloat16", "auto"]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Frozen(BaseModel):
+    """Base of all spec values: frozen, hashable, unknown keys forbidden."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelEntry(Frozen):
+    """A checkpoint that ``--models`` knows by key.
+
+    Attributes:
+        key: The name on the command line.
+        title: The name in tables.
+        path: Folder name below the package's checkpoints, or a local path.
+        hub: Hub id; exactly one of ``path`` and ``hub`` is set.
+        family: Adapter family; None for a local path, whose config says it.
+        dtype: Compute dtype.
+        mini: Whether tables must say that this is one of our small models.
+        data: Which benchmark data it is measured on unless the user says otherwise.
+        printed: The paper's name for it, where the paper measured it.
+    """
+
+    key: Text
+    title: Text
+    path: str | None = None
+    hub: str | None = None
+    family: str | None = None
+    dtype: Dtype = "auto"
+    mini: bool = False
+    data: Data = "published"
+    printed: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("needs exactly one of path and hub")
+        return self
+
+
+class BenchmarkEntry(Frozen):
+    """A benchmark: where its published data are and how large it and its twin are.
+
+    Attributes:
+        name: Key in specs and on the command line.
+        title: The paper's and the tables' name for it.
+        hub: Hub ids to try in this order.
+        config: Configuration of the hub data set; None for the only one.
+        split: Split that is scored.
+        licence: As far as known, with how it is known.
+        gated: Whether the hub asks to accept terms first.
+        units: Units of the published split (questions, MMVP pairs, MME images).
+        items: Questions of the published split: prompts per condition.
+        twin_units: Units of the twin.
+        twin_items: Questions of the twin.
+    """
+
+    name: Text
+    title: Text
+    hub: tuple[str, ...] = Field(min_length=1)
+    config: str | None = None
+    split: Text
+    licence: Text
+    gated: bool = False
+    units: int = Field(ge=1)
+    items: int = Field(ge=1)
+    twin_units: int = Field(ge=1)
+    twin_items: int = Field(ge=1)
+
+
+class Profile(Frozen):
+    """How much is measured.
+
+    Attributes:
+        name: The profile.
+        models: Model keys measured when the user names none.
+        units: Cut to the first units of the seeded order; None measures all.
+        max_repeats: Cap on the repeats of every claim; None runs what the claim declares.
+        controls: Names of the control interventions that are measured; None for all.
+        one_benchmark: Measure each claim on one benchmark: the first of these that the claim
+            declares, else the claim's first. Empty measures all.
+        mode: Protocol mode of the benchmarks.
+        max_prompts: Budget for the default models on their default data; None for no budget.
+    """
+
+    name: ProfileName
+    models: tuple[str, ...] = Field(min_length=1)
+    units: int | None = Field(default=None, ge=1)
+    max_repeats: int | None = Field(default=None, ge=1)
+    controls: tuple[str, ...] | None = None
+    one_benchmark: tuple[str, ...] = ()
+    mode: Mode = "standard"
+    max_prompts: int | None = Field(default=None, ge=1)

@@ -1,0 +1,177 @@
+"""The whole spec, loaded: what is declared, and which checks follow from the user's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ipllvm_spec.errors import UsageError, unknown_name
+from ipllvm_spec.spec.cases import Case, Source, is_path, split_ref
+from ipllvm_spec.spec.entries import BenchmarkEntry, Data, ModelEntry, Profile
+from ipllvm_spec.spec.paper import Paper, PrintedCell
+from ipllvm_spec.spec.schema import AVERAGE, Claim, Property
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Everything that the TOML files declare.
+
+    Attributes:
+        properties: By id.
+        claims: By full id, ``permutation.accuracy_survives``.
+        models: By key.
+        benchmarks: By name, in the order of the file.
+        profiles: By name.
+        paper: The printed numbers.
+    """
+
+    properties: Mapping[str, Property]
+    claims: Mapping[str, Claim]
+    models: Mapping[str, ModelEntry]
+    benchmarks: Mapping[str, BenchmarkEntry]
+    profiles: Mapping[str, Profile]
+    paper: Paper
+
+    def claim(self, claim_id: str) -> Claim:
+        """Returns a claim by full id.
+
+        Raises:
+            UnknownNameError: With the nearest id.
+        """
+        if claim_id not in self.claims:
+            raise unknown_name("claim", claim_id, self.claims)
+        return self.claims[claim_id]
+
+    def profile(self, name: str) -> Profile:
+        """Returns a profile by name.
+
+        Raises:
+            UnknownNameError: With the nearest name.
+        """
+        if name not in self.profiles:
+            raise unknown_name("profile", name, self.profiles)
+        return self.profiles[name]
+
+    def model(self, ref: str, *, data: Data = "published") -> ModelEntry:
+        """Returns the registry entry behind a model reference, variants ignored.
+
+        Args:
+            ref: A key of models.toml or a local path, either with ``~variant`` suffixes.
+            data: Benchmark data for a local path, about which the registry knows nothing.
+
+        Raises:
+            UnknownNameError: With the nearest key.
+        """
+        base = split_ref(ref).base
+        if base in self.models:
+            return self.models[base]
+        if is_path(base):
+            title = base.rstrip("/").rpartition("/")[2] or base
+            return ModelEntry(key=base, title=title, path=base, data=data)
+        raise unknown_name("model", base, self.models)
+
+    def printed(self, ref: str, benchmark: str) -> PrintedCell | None:
+        """Returns the paper's cell of Table 1, only for a model that the paper measured.
+
+        Broken variants of such a model are not that model.
+        """
+        if split_ref(ref).variants:
+            return None
+        return self.paper.printed(self.model(ref), self.benchmarks[benchmark])
+
+    def cases(
+        self,
+        claim_id: str,
+        *,
+        models: Sequence[str] = (),
+        benchmarks: Sequence[str] = (),
+        profile: str = "default",
+        units: int | None = None,
+        data: Data = "published",
+    ) -> tuple[Case, ...]:
+        """Returns the checks of one claim, sorted by key.
+
+        Args:
+            claim_id: Full id of the claim.
+            models: Model references; empty for the profile's models.
+            benchmarks: Names, or ``name=folder`` to read the items from a folder; empty for all.
+                Benchmarks that the claim does not declare give no check.
+            profile: Name of the profile.
+            units: Cut to the first units; overrides the profile's cut.
+            data: Benchmark data for models given by path.
+
+        Raises:
+            UnknownNameError: For a claim, model, benchmark or profile that does not exist.
+            UsageError: For ``units`` below 1.
+        """
+        claim, chosen = self.claim(claim_id), self.profile(profile)
+        if units is not None and units < 1:
+            raise UsageError(f"--units {units} measures nothing", "give at least 1")
+        folders = self._folders(benchmarks)
+        wanted = [name for name in claim.benchmarks if not folders or name in folders]
+        picked = _pick(wanted, chosen)
+        found: list[Case] = []
+        for ref in dict.fromkeys(models or chosen.models):
+            entry = self.model(ref, data=data)
+            groups = [tuple(picked)] if claim.aggregate else [(name,) for name in picked]
+            for group in groups if picked else []:
+                benchmark = None if claim.aggregate else group[0]
+                cut = units if units is not None else chosen.units
+                found.append(
+                    Case(
+                        claim=claim,
+                        guards=tuple(self.claims[guard] for guard in claim.requires),
+                        model=ref,
+                        entry=entry,
+                        benchmark=benchmark,
+                        benchmarks=group,
+                        sources=tuple(
+                            Source(name, folders.get(name) or entry.data) for name in group
+                        ),
+                        profile=chosen.name,
+                        mode=chosen.mode,
+                        repeats=min(claim.repeats, chosen.max_repeats or claim.repeats),
+                        units=cut,
+                        examples=claim.search.examples.of(chosen.name) if claim.search else 0,
+                        expectation=claim.expectation(ref, benchmark or AVERAGE),
+                        skip=self._skip(claim, chosen, group),
+                    )
+                )
+        return tuple(sorted(found, key=lambda case: case.key))
+
+    def _folders(self, benchmarks: Sequence[str]) -> dict[str, str]:
+        """Maps each benchmark the user named to its folder, "" for the default source."""
+        folders: dict[str, str] = {}
+        for text in benchmarks:
+            name, equals, folder = text.partition("=")
+            if name not in self.benchmarks:
+                raise unknown_name("benchmark", name, self.benchmarks)
+            if equals and not folder:
+                raise UsageError(f"--benchmarks {text} names no folder", f"write {name}=./folder")
+            if folders.setdefault(name, folder) != folder:
+                raise UsageError(f"--benchmarks gives {name} two sources", "give it once")
+        return folders
+
+    def _skip(self, claim: Claim, profile: Profile, group: tuple[str, ...]) -> str:
+        left_out = [name for name in claim.benchmarks if name not in group]
+        if claim.aggregate and left_out:
+            # A mean over fewer benchmarks is another claim, so it is not decided silently.
+            return (
+                f"an average over {len(claim.benchmarks)} benchmarks is not decided on "
+                f"{len(group)}: the options or profile '{profile.name}' leave out "
+                + ", ".join(left_out)
+            )
+        controls = [part.control for part in (claim, *map(self.claim, claim.requires))]
+        for control in controls:
+            steps = control.steps() if control is not None else ()
+            for step in steps:
+                if profile.controls is not None and step.name not in profile.controls:
+                    return f"profile '{profile.name}' does not measure the control {step.name}"
+        return ""
+
+
+def _pick(wanted: list[str], profile: Profile) -> list[str]:
+    """Applies ``one_benchmark`` to the benchmarks of a claim."""
+    if not profile.one_benchmark or not wanted:
+        return wanted
+    return [next((name for name in profile.one_benchmark if name in wanted), wanted[0])]

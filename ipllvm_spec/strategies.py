@@ -1,0 +1,144 @@
+"""Hypothesis strategies that draw interventions. All shrink toward changing nothing.
+
+A violation that Hypothesis reports is therefore the smallest it found: an order that moves few
+spans, a mask that hides few patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from hypothesis import strategies as st
+
+from ipllvm_spec.spec.interventions import (
+    BlankImage,
+    Identity,
+    Intervention,
+    PermuteTokens,
+    Scope,
+)
+from ipllvm_spec.spec.orders import displaced
+
+Positions = Literal["stay", "travel"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+POSITIONS: tuple[Positions, ...] = get_args(Positions)
+
+
+@st.composite
+def permutations_of(draw: st.DrawFn, n: int, *, identity: bool = True) -> tuple[int, ...]:
+    """Draws an order of ``n`` things that shrinks toward the identity.
+
+    Args:
+        draw: Given by Hypothesis.
+        n: How many things; every permutation of 0..n-1 can be drawn.
+        identity: Whether the identity may be drawn. Without it the simplest order swaps the first
+            two things, and ``n`` must be at least 2.
+
+    Returns:
+        A permutation of 0..n-1 as sources: slot ``j`` gets thing ``order[j]``.
+
+    Raises:
+        ValueError: When there is no such order.
+    """
+    fewest = 0 if identity else 1
+    if n < 1 + fewest:
+        raise ValueError(f"there is no order of {n} things to draw")
+    order = list(range(n))
+    # A list of swaps loses whole swaps while it shrinks. st.permutations draws one partner per
+    # slot instead, whose smallest choices can be a long cycle where a single swap would do.
+    at_least = draw(st.sampled_from((fewest, max(fewest, n // 2))))
+    swaps = st.tuples(st.integers(0, max(0, n - 2)), st.integers(1, max(1, n - 1)))
+    for first, distance in draw(st.lists(swaps, min_size=at_least, max_size=2 * n)):
+        second = min(first + distance, n - 1)
+        order[first], order[second] = order[second], order[first]
+    if fewest and not displaced(order):
+        # Swaps that undo each other are replaced rather than rejected, to keep every draw.
+        order[0], order[1] = 1, 0
+    return tuple(order)
+
+
+def permute_tokens(
+    n_spans: int,
+    *,
+    scopes: Sequence[Scope] = SCOPES[:1],
+    positions: Sequence[Positions] = POSITIONS[:1],
+    identity: bool = False,
+) -> st.SearchStrategy[PermuteTokens]:
+    """Draws a permutation of visual tokens with an explicit order of spans.
+
+    Args:
+        n_spans: Into how many contiguous spans the tokens are cut.
+        scopes: Scopes to draw from, the simplest first; by default that of Table 1.
+        positions: Treatments of position ids to draw from, the simplest first; by default that
+            of Table 1.
+        identity: Whether the order may leave everything in place. Not by default: applying such
+            an order to a model is an error, because it changes nothing.
+    """
+    return st.builds(
+        PermuteTokens,
+        scope=st.sampled_from(tuple(scopes)),
+        positions=st.sampled_from(tuple(positions)),
+        order=permutations_of(n_spans, identity=identity),
+    )
+
+
+def masks(n: int, max_ratio: float) -> st.SearchStrategy[frozenset[int]]:
+    """Draws which of ``n`` patches are hidden; shrinks to none, then to low indices.
+
+    Args:
+        n: Number of patches.
+        max_ratio: Largest share of patches that may be hidden, in [0, 1].
+
+    Raises:
+        ValueError: For a ratio outside [0, 1].
+    """
+    if not 0 <= max_ratio <= 1:
+        raise ValueError(f"a share of patches lies in [0, 1], not {max_ratio}")
+    # Rounded before it is cut off, since 0.29 * 100 is 28.999999999999996.
+    most = int(round(max_ratio * n, 9))
+    patches = st.integers(0, max(0, n - 1))
+    # Lists rather than sets: rejecting doubles keeps the shrinker from dropping what is not
+    # needed. Two smallest sizes, because Hypothesis draws few elements whatever the largest is.
+    return (
+        st.sampled_from((0, most // 2))
+        .flatmap(lambda at_least: st.lists(patches, min_size=at_least, max_size=most))
+        .map(frozenset)
+    )
+
+
+def blank_images() -> st.SearchStrategy[BlankImage]:
+    """Draws a colour for the blank image; black is the simplest."""
+    channel = st.integers(0, 255)
+    return st.builds(BlankImage, colour=st.tuples(channel, channel, channel))
+
+
+def random_permutations() -> st.SearchStrategy[PermuteTokens]:
+    """Draws a permutation without an explicit order: a fresh one per item and repeat."""
+    return st.builds(
+        PermuteTokens, scope=st.sampled_from(SCOPES), positions=st.sampled_from(POSITIONS)
+    )
+
+
+def steps(n_spans: int = 8) -> st.SearchStrategy[Intervention]:
+    """Draws one elementary intervention of any kind."""
+    return st.one_of(
+        blank_images(),
+        random_permutations(),
+        permute_tokens(n_spans, scopes=SCOPES, positions=POSITIONS, identity=True),
+    )
+
+
+@st.composite
+def interventions(draw: st.DrawFn, n_spans: int = 8, *, max_steps: int = 3) -> Intervention:
+    """Draws any intervention: ``Identity``, one step, or a chain; shrinks to ``Identity``.
+
+    Args:
+        draw: Given by Hypothesis.
+        n_spans: Spans of explicit orders.
+        max_steps: Longest chain.
+    """
+    result: Intervention = Identity()
+    for step in draw(st.lists(steps(n_spans), max_size=max_steps)):
+        result = result >> step
+    return result
