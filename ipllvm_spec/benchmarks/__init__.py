@@ -1,0 +1,1 @@
+"""Benchmarks: items, prompts, parsers, metrics, and the data behind them."""

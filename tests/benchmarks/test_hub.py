@@ -1,0 +1,254 @@
+"""Published data: fetched once, locked to a commit, verified and never moved by themselves."""
+
+import fnmatch
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx2
+import pytest
+from huggingface_hub import errors
+
+from ipllvm_spec.benchmarks import snapshots
+from ipllvm_spec.benchmarks.data import load_items
+from ipllvm_spec.benchmarks.hub import fetch
+from ipllvm_spec.benchmarks.registry import BENCHMARKS, get_benchmark
+from ipllvm_spec.errors import DataError, LockError, UnknownNameError
+from ipllvm_spec.spec.loader import load_suite
+from ipllvm_spec.spec.lock import LockFile
+
+COMMIT, NEWER = "a" * 40, "b" * 40
+
+
+class Hub:
+    """The two calls of the Hub client that are used, over local folders."""
+
+    def __init__(self, cache):
+        self.cache = cache
+        self.repos = {}
+        self.calls = []
+        self.reachable = True
+
+    def add(self, hub_id, commit, folder):
+        """Publishes a folder as the newest commit of an id."""
+        self.repos.setdefault(hub_id, {})[commit] = folder
+
+    def _repo(self, hub_id):
+        if not self.reachable:
+            raise httpx2.ConnectError("Name or service not known")
+        if hub_id not in self.repos:
+            request = httpx2.Request("GET", "https://hub.example")
+            response = httpx2.Response(404, request=request)
+            raise errors.RepositoryNotFoundError("404 Not Found", response=response)
+        return self.repos[hub_id]
+
+    def dataset_info(self, hub_id):
+        """The newest commit."""
+        self.calls.append(("info", hub_id))
+        return SimpleNamespace(sha=list(self._repo(hub_id))[-1])
+
+    def list_repo_files(self, hub_id, *, repo_type, revision):
+        """All files at a commit."""
+        assert repo_type == "dataset"
+        folder = self._repo(hub_id)[revision]
+        return [f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()]
+
+    def snapshot_download(
+        self, hub_id, *, repo_type, revision, allow_patterns=None, local_files_only=False
+    ):
+        """Copies the wanted files into the cache."""
+        assert repo_type == "dataset"
+        target = self.cache / hub_id / revision
+        if local_files_only:
+            if not target.exists():
+                raise errors.LocalEntryNotFoundError("not here")
+            # The real client says so because only one split was downloaded.
+            raise errors.IncompleteSnapshotError("files are missing", str(target))
+        self.calls.append(("download", hub_id, revision))
+        folder = self._repo(hub_id)[revision]
+        for name in self.list_repo_files(hub_id, repo_type=repo_type, revision=revision):
+            if any(fnmatch.fnmatch(name, pattern) for pattern in allow_patterns):
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(folder / name, target / name)
+        return str(target)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A Hub without a network."""
+    made = Hub(tmp_path / "hub")
+    monkeypatch.setattr(snapshots, "HfApi", lambda: made)
+    monkeypatch.setattr(snapshots, "snapshot_download", made.snapshot_download)
+    return made
+
+
+@pytest.fixture
+def published(make_rows, write_parquet):
+    """Writes a benchmark with as many rows as published; returns the folder."""
+
+    def write(name, *, file="data/{split}-00000-of-00001-0a1b.parquet", folder="repo", **change):
+        entry = load_suite().benchmarks[name]
+        rows = [row | change for row in make_rows(name, entry.items)]
+        return write_parquet(name, rows, file=file.format(split=entry.split), folder=folder)
+
+    return write
+
+
+@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+def test_fetch_and_load(name, hub, published, tmp_path):
+    """Each benchmark in its published layout is fetched, locked and loaded at that commit."""
+    file = "mmstar.parquet" if name == "mmstar" else "data/{split}-00000-of-00001-0a1b.parquet"
+    folder = published(name, file=file)
+    (folder / "README.md").write_text("card", encoding="utf-8")
+    hub_id = load_suite().benchmarks[name].hub[0]
+    hub.add(hub_id, COMMIT, folder)
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    snapshot = fetch(name, lock)
+    assert (snapshot.hub_id, snapshot.commit) == (hub_id, COMMIT)
+    assert LockFile.load(lock.path).commit_for("dataset", hub_id) == COMMIT
+    assert not (snapshot.folder / "README.md").exists()
+    hub.reachable = False
+    loaded = load_items(get_benchmark(name), "published", lock=lock)
+    assert loaded.revision == COMMIT
+    assert len(loaded.items) == load_suite().benchmarks[name].items
+    assert loaded.image(loaded.items[-1].item_id).mode == "RGB"
+
+
+def test_ids_are_tried_in_order(hub, published, tmp_path):
+    """An id that is gone and one with other columns are passed over; the next one is locked."""
+    ids = load_suite().benchmarks["chartqa"].hub
+    other = published("chartqa", folder="other")
+    import datasets
+
+    (file,) = other.rglob("*.parquet")
+    table = datasets.Dataset.from_parquet(str(file), cache_dir=str(tmp_path / "tables"))
+    table.rename_column("question", "query").to_parquet(str(file))
+    hub.add(ids[1], COMMIT, other)
+    hub.add(ids[2], NEWER, published("chartqa"))
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    assert fetch("chartqa", lock.path).hub_id == ids[2]
+    again = LockFile.load(lock.path)
+    assert [again.commit_for("dataset", hub_id) for hub_id in ids[:3]] == [None, None, NEWER]
+
+
+def test_nothing_works(hub, published, make_rows, write_parquet, tmp_path):
+    """When no id works, each is named with its reason and nothing is locked."""
+    ids = load_suite().benchmarks["mmvp"].hub
+    hub.add(ids[1], COMMIT, write_parquet("mmvp", make_rows("mmvp", 298)))
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    with pytest.raises(DataError) as caught:
+        fetch("mmvp", lock)
+    message = str(caught.value)
+    assert f"{ids[0]}" in message
+    assert "404" in message
+    assert f"{ids[1]} at {COMMIT[:12]} has 298 rows, mmvp has 300" in message
+    assert not lock.path.exists()
+
+
+def test_a_locked_commit_is_fetched_although_there_is_a_newer_one(hub, published, tmp_path):
+    """A later fetch stays at the locked commit; only an explicit update moves it."""
+    hub_id = load_suite().benchmarks["mmvp"].hub[0]
+    hub.add(hub_id, COMMIT, published("mmvp"))
+    hub.add(hub_id, NEWER, published("mmvp", folder="newer", Question="Changed?"))
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    lock.record("dataset", hub_id, COMMIT)
+    assert fetch("mmvp", lock).commit == COMMIT
+    assert hub.calls == [("download", hub_id, COMMIT)]
+    old = load_items(get_benchmark("mmvp"), "published", lock=lock)
+    assert fetch("mmvp", lock, update=True).commit == NEWER
+    assert LockFile.load(lock.path).commit_for("dataset", hub_id) == NEWER
+    new = load_items(get_benchmark("mmvp"), "published", lock=lock)
+    assert new.content_digest != old.content_digest
+
+
+def test_unlocked_data_are_not_loaded(hub, published, tmp_path):
+    """A run never resolves a commit by itself: it names the command that does."""
+    hub.add(load_suite().benchmarks["mmvp"].hub[0], COMMIT, published("mmvp"))
+    with pytest.raises(LockError, match="run `ipllvm fetch mmvp`"):
+        load_items(get_benchmark("mmvp"), "published", lock=LockFile(tmp_path / "ipllvm.lock"))
+    with pytest.raises(LockError, match=r"no\.lock"):
+        load_items(get_benchmark("mmvp"), "published")
+    assert hub.calls == []
+
+
+def test_an_interrupted_download_is_completed(hub, published, tmp_path):
+    """A cache without the split's files is not taken for a download."""
+    hub_id = load_suite().benchmarks["mmvp"].hub[0]
+    hub.add(hub_id, COMMIT, published("mmvp"))
+    (hub.cache / hub_id / COMMIT).mkdir(parents=True)
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    lock.record("dataset", hub_id, COMMIT)
+    assert len(load_items(get_benchmark("mmvp"), "published", lock=lock).items) == 300
+
+
+def test_only_the_split_is_downloaded(hub, published, make_rows, write_parquet, tmp_path):
+    """Other splits and other files of the repository are left where they are."""
+    published("mme")
+    folder = write_parquet("mme", make_rows("mme", 2), file="data/dev-0.parquet", folder="repo")
+    hub_id = load_suite().benchmarks["mme"].hub[0]
+    hub.add(hub_id, COMMIT, folder)
+    snapshot = fetch("mme", LockFile(tmp_path / "ipllvm.lock"))
+    assert [f.name for f in snapshot.folder.rglob("*.parquet")] == [
+        "test-00000-of-00001-0a1b.parquet"
+    ]
+
+
+def test_no_connection(hub, tmp_path):
+    """Without a connection the reason and the command are given."""
+    hub.reachable = False
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    with pytest.raises(DataError, match="Name or service not known"):
+        fetch("mmvp", lock)
+    lock.record("dataset", load_suite().benchmarks["mmvp"].hub[0], COMMIT)
+    with pytest.raises(DataError, match="run `ipllvm fetch mmvp`"):
+        load_items(get_benchmark("mmvp"), "published", lock=lock)
+
+
+def test_unknown_benchmark(tmp_path):
+    """A misspelt name is an error before anything is asked."""
+    with pytest.raises(UnknownNameError, match="did you mean 'mmvp'"):
+        fetch("mmpv", LockFile(tmp_path / "ipllvm.lock"))
+
+
+def _offline(code, home):
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+
+def test_offline_with_the_real_client(published, tmp_path):
+    """The real client, offline: what it has cached is loaded, what it lacks is named."""
+    hub_id = load_suite().benchmarks["mmvp"].hub[0]
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    lock.record("dataset", hub_id, COMMIT)
+    lock.save()
+    code = f"""
+from pathlib import Path
+from ipllvm_spec.benchmarks.data import load_items
+from ipllvm_spec.benchmarks.registry import get_benchmark
+from ipllvm_spec.errors import DataError
+from ipllvm_spec.spec.lock import LockFile
+try:
+    lock = LockFile.load(Path({str(lock.path)!r}))
+    items = load_items(get_benchmark("mmvp"), "published", lock=lock)
+    print(len(items.items), items.revision)
+except DataError as error:
+    print(error)
+"""
+    home = tmp_path / "home"
+    missing = _offline(code, home)
+    assert f"{hub_id} at commit {COMMIT} is not on this machine" in missing.stdout, missing.stderr
+    assert "run `ipllvm fetch mmvp` where there is a connection" in missing.stdout
+    cached = home / "hub" / f"datasets--{hub_id.replace('/', '--')}" / "snapshots" / COMMIT
+    shutil.copytree(published("mmvp"), cached)
+    found = _offline(code, home)
+    assert found.stdout.split() == ["300", COMMIT], found.stderr
+    assert Path(cached).exists()
