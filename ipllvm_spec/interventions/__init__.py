@@ -1,0 +1,1 @@
+"""How declared interventions are applied to images and visual tokens."""

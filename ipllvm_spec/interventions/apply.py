@@ -1,0 +1,166 @@
+"""How each declared intervention is applied, and the proof that it changed something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from PIL.Image import Image
+
+from ipllvm_spec.errors import InertInterventionError, SpecError
+from ipllvm_spec.interventions.base import VisualTokens
+from ipllvm_spec.interventions.pixels import blank_image, same_pixels
+from ipllvm_spec.interventions.tokens import permute_tokens
+from ipllvm_spec.spec.interventions import BlankImage, Intervention, PermuteTokens
+from ipllvm_spec.spec.seeds import derive_seed
+
+
+@dataclass(frozen=True)
+class Applier:
+    """How one kind of intervention is applied.
+
+    Attributes:
+        site: ``pixels`` (PIL image to PIL image) or ``visual_tokens`` (X_V to X_V).
+        function: Called as ``function(step, subject, seed=...)``.
+    """
+
+    site: Literal["pixels", "visual_tokens"]
+    function: Callable[..., Any]
+
+
+#: One entry per declared intervention, by the name a TOML spec uses. Identity has no steps and
+#: therefore nothing to apply.
+APPLIERS: Mapping[str, Applier | None] = MappingProxyType(
+    {
+        "identity": None,
+        PermuteTokens.name: Applier("visual_tokens", permute_tokens),
+        BlankImage.name: Applier("pixels", blank_image),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which random draw of an intervention is meant.
+
+    Attributes:
+        item_id: The item; every item gets its own draw.
+        repeat: 0-based repeat.
+        suite_seed: Root of all seeds.
+    """
+
+    item_id: str
+    repeat: int
+    suite_seed: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One elementary intervention and its place in the composition."""
+
+    index: int
+    intervention: Intervention
+
+    def seed(self, draw: Draw) -> int:
+        """Returns the seed of this step for one item and repeat, in [0, 2**63)."""
+        return derive_seed(
+            draw.suite_seed, self.intervention.canonical(), self.index, draw.item_id, draw.repeat
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """An intervention divided at the projector.
+
+    Attributes:
+        pixels: Steps on the image; empty when the intact projector output can be reused.
+        tokens: Steps on the visual tokens.
+    """
+
+    pixels: tuple[Step, ...]
+    tokens: tuple[Step, ...]
+
+
+def split(intervention: Intervention) -> Split:
+    """Divides an intervention into the steps before the vision tower and those after the projector.
+
+    Raises:
+        SpecError: When a step on pixels follows one on visual tokens: by then the image is gone.
+    """
+    pixels: list[Step] = []
+    tokens: list[Step] = []
+    for index, part in enumerate(intervention.steps()):
+        applier = _applier(part)
+        if applier.site == "visual_tokens":
+            tokens.append(Step(index, part))
+        elif tokens:
+            raise SpecError(
+                f"{part!r} changes pixels but comes after {tokens[-1].intervention!r}, "
+                "which changes the visual tokens made from them",
+                "put the steps on pixels first",
+            )
+        else:
+            pixels.append(Step(index, part))
+    return Split(tuple(pixels), tuple(tokens))
+
+
+def apply_pixels(steps: Sequence[Step], image: Image, *, draw: Draw) -> Image:
+    """Applies steps on pixels from left to right.
+
+    Raises:
+        InertInterventionError: When a step, or all together, left every pixel as it was.
+    """
+    result = image
+    for step in steps:
+        before = result
+        result = _applier(step.intervention).function(
+            step.intervention, before, seed=step.seed(draw)
+        )
+        if same_pixels(before, result):
+            raise _inert((step,), draw, "every pixel of the image")
+    if len(steps) > 1 and same_pixels(image, result):
+        raise _inert(steps, draw, "every pixel of the image")
+    return result
+
+
+def apply_tokens(steps: Sequence[Step], visual: VisualTokens, *, draw: Draw) -> VisualTokens:
+    """Applies steps on visual tokens from left to right.
+
+    Raises:
+        InertInterventionError: When a step, or all together, left the input of the language model
+            bit-identical: fewer than two tokens to permute, an explicit order that is the
+            identity, or steps that undo each other.
+    """
+    result = visual
+    for step in steps:
+        before = result
+        result = _applier(step.intervention).function(
+            step.intervention, before, seed=step.seed(draw)
+        )
+        if before.equals(result):
+            raise _inert((step,), draw, f"all {visual.tokens.shape[0]} visual tokens")
+    if len(steps) > 1 and visual.equals(result):
+        raise _inert(steps, draw, f"all {visual.tokens.shape[0]} visual tokens")
+    return result
+
+
+def _applier(step: Intervention) -> Applier:
+    applier = APPLIERS.get(step.name)
+    if applier is None:
+        raise SpecError(
+            f"nothing says how {step!r} is applied",
+            "an intervention needs an entry in ipllvm_spec.interventions.apply.APPLIERS",
+        )
+    return applier
+
+
+def _inert(steps: Sequence[Step], draw: Draw, what: str) -> InertInterventionError:
+    named = " >> ".join(repr(step.intervention) for step in steps)
+    return InertInterventionError(
+        f"{named} changed nothing: it left {what} of item '{draw.item_id}' "
+        f"(repeat {draw.repeat}) bit-identical",
+        "a measurement of it would equal the intact one by construction: choose an intervention "
+        "that changes this item, or leave the item out",
+    )

@@ -1,0 +1,44 @@
+"""The objects that interventions are applied to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import torch
+
+
+class TokenKind(IntEnum):
+    """What a visual token is. LLaVA-1.5 has BASE only; any-resolution models have all three."""
+
+    BASE = 0
+    GRID = 1
+    NEWLINE = 2
+
+
+@dataclass(frozen=True)
+class VisualTokens:
+    """The visual tokens X_V of one image, between projector and language model.
+
+    Attributes:
+        tokens: (n, d_l) float tensor, in the order in which they are spliced into the prompt.
+        kinds: (n,) int8 tensor of ``TokenKind``.
+        positions: (n,) int64 tensor; ``positions[j]`` is the offset within the visual span whose
+            position id slot j uses. ``arange(n)`` unless an intervention lets positions travel.
+    """
+
+    tokens: torch.Tensor
+    kinds: torch.Tensor
+    positions: torch.Tensor
+
+    def with_tokens(self, tokens: torch.Tensor) -> VisualTokens:
+        """Returns a copy with other token values of the same count."""
+        return replace(self, tokens=tokens)
+
+    def equals(self, other: VisualTokens) -> bool:
+        """Whether the language model would get bit-identical input from both."""
+        return (
+            self.tokens.shape == other.tokens.shape
+            and bool(torch.equal(self.tokens, other.tokens))
+            and bool(torch.equal(self.positions, other.positions))
+        )

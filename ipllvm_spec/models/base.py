@@ -1,0 +1,115 @@
+"""The adapter protocol: one way into every architecture family.
+
+encode -> X_V with a kind per token -> intervene -> splice into the prompt -> generate. This is the
+only route by which an intervention enters a model, so what is measured is the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from PIL.Image import Image
+
+from ipllvm_spec.benchmarks.base import Decoding
+from ipllvm_spec.interventions.base import VisualTokens
+from ipllvm_spec.models.identity import Identity
+
+if TYPE_CHECKING:
+    from ipllvm_spec.models.splice import PromptBatch
+
+__all__ = ["Adapter", "Answer", "Encoded", "Identity"]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A prompt after preprocessing, before the model: made on the CPU, ahead of compute.
+
+    Attributes:
+        input_ids: (length,) int64, image placeholder tokens expanded to one per visual token.
+        pixels: Model inputs of the image (pixel_values, image_sizes, ...), batch dimension first;
+            empty for a text-only prompt.
+        n_visual: Number of placeholder tokens.
+    """
+
+    input_ids: torch.Tensor
+    pixels: dict[str, torch.Tensor]
+    n_visual: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One generated answer.
+
+    Attributes:
+        text: Decoded new tokens, special tokens removed, cut at the first stop string.
+        n_tokens: New tokens up to and including EOS.
+        margin: Difference of the two largest logits at the first new token.
+    """
+
+    text: str
+    n_tokens: int
+    margin: float
+
+
+class Adapter(Protocol):
+    """One loaded checkpoint of one family.
+
+    Attributes:
+        family: Key in ``models.registry.FAMILIES``, for example ``llava``.
+        capabilities: Sites at which interventions can enter: ``pixels``, ``visual_tokens``,
+            ``hidden``.
+        identity: Weights, processor, dtype.
+        attention: Attention implementation, part of the engine class in every key.
+        n_layers: Number of decoder layers.
+    """
+
+    family: str
+    capabilities: frozenset[str]
+    identity: Identity
+    attention: str
+    n_layers: int
+
+    def encode_prompt(self, prompt: str, image: Image | None) -> Encoded:
+        """Applies the chat template and the image processor. Thread-safe; no model compute."""
+        ...
+
+    def visual_tokens(self, prompts: Sequence[Encoded]) -> list[VisualTokens]:
+        """Runs tower and projector for prompts that all have an image; one entry per prompt."""
+        ...
+
+    def generate(
+        self,
+        prompts: Sequence[Encoded],
+        visual: Sequence[VisualTokens | None],
+        decoding: Decoding,
+    ) -> list[Answer]:
+        """Splices the visual tokens in, pads left, decodes greedily, stops at EOS.
+
+        Raises:
+            ModelError: When a prompt has placeholders and its visual tokens do not fit them.
+        """
+        ...
+
+    def logits(
+        self, prompts: Sequence[Encoded], visual: Sequence[VisualTokens | None]
+    ) -> torch.Tensor:
+        """Returns the (batch, vocabulary) float32 logits of the first new token."""
+        ...
+
+    def layer_input_hook(
+        self, layer: int, change: Callable[[torch.Tensor, PromptBatch], torch.Tensor]
+    ) -> AbstractContextManager[None]:
+        """Changes the (batch, length, d) input of a decoder layer while a prompt is read.
+
+        Args:
+            layer: 0-based; 0 sees the spliced embeddings.
+            change: Returns the new input; gets the prompt batch for its masks.
+
+        Raises:
+            ModelError: When there is no such layer.
+        """
+        ...

@@ -1,0 +1,235 @@
+"""The adapter that all families of transformers' LLaVA classes share.
+
+A family says how its pixels become visual tokens and what kind each token is; everything after the
+projector is the same code for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from PIL.Image import Image
+
+from ipllvm_spec.benchmarks.base import Decoding
+from ipllvm_spec.errors import ModelError
+from ipllvm_spec.interventions.base import TokenKind, VisualTokens
+from ipllvm_spec.models.base import Answer, Encoded
+from ipllvm_spec.models.decoding import greedy, next_logits
+from ipllvm_spec.models.identity import Identity
+from ipllvm_spec.models.prompts import PromptEncoder
+from ipllvm_spec.models.splice import PromptBatch, assemble
+
+#: Gets the (batch, length, d) input of a decoder layer and the prompt batch; returns a new tensor
+#: of the same shape, never its argument changed in place.
+LayerInput = Callable[[torch.Tensor, PromptBatch], torch.Tensor]
+
+
+class SpliceAdapter:
+    """One loaded checkpoint; see ``models.base.Adapter`` for the protocol.
+
+    Attributes:
+        family: Key in ``models.registry.FAMILIES``.
+        model_class: Name of the class in transformers.
+        capabilities: Sites at which interventions can enter.
+        identity: Weights, processor, dtype.
+        attention: Attention implementation.
+        n_layers: Number of decoder layers.
+        prompts: Prompt encoder.
+        model: The model, for hooks and tests.
+        device: Where batches are made; with a device map, where its first module lies.
+        forced: A text that replaces every answer (broken variant), or None.
+    """
+
+    family: str = ""
+    model_class: str = ""
+    capabilities: frozenset[str] = frozenset({"pixels", "visual_tokens", "hidden"})
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        prompts: PromptEncoder,
+        identity: Identity,
+        device: torch.device,
+        forced: str | None = None,
+    ) -> None:
+        self.model = model
+        self.prompts = prompts
+        self.identity = identity
+        self.device = device
+        self.forced = forced
+        self.attention: str = model.config._attn_implementation
+        self.n_layers: int = len(model.get_decoder().layers)
+        self._eos = _end_tokens(model, prompts.tokenizer)
+        self._prefilling: PromptBatch | None = None
+
+    @classmethod
+    def token_kinds(cls, config: Any, pixels: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Returns the (n,) int8 kinds of one image's visual tokens, without any model compute.
+
+        Args:
+            config: The model's config.
+            pixels: ``Encoded.pixels`` of the image.
+        """
+        raise NotImplementedError
+
+    def features(self, pixels: Sequence[Mapping[str, torch.Tensor]]) -> Sequence[torch.Tensor]:
+        """Runs tower and projector; returns one (n, d) tensor per image.
+
+        Args:
+            pixels: ``Encoded.pixels`` of each image.
+        """
+        raise NotImplementedError
+
+    def encode_prompt(self, prompt: str, image: Image | None) -> Encoded:
+        """Applies the chat template and the image processor. Thread-safe; no model compute."""
+        return self.prompts.encode(prompt, image)
+
+    @torch.inference_mode()
+    def visual_tokens(self, prompts: Sequence[Encoded]) -> list[VisualTokens]:
+        """Runs tower and projector for prompts that all have an image; one entry per prompt.
+
+        Raises:
+            ModelError: When the model makes another number of visual tokens than the prompt has
+                placeholders, or puts its newlines elsewhere.
+        """
+        if not prompts:
+            return []
+        features = self.features([prompt.pixels for prompt in prompts])
+        return [
+            self._visual(prompt, tokens) for prompt, tokens in zip(prompts, features, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        prompts: Sequence[Encoded],
+        visual: Sequence[VisualTokens | None],
+        decoding: Decoding,
+    ) -> list[Answer]:
+        """Splices the visual tokens in, pads left, decodes greedily, stops at EOS.
+
+        Raises:
+            ModelError: When a prompt has placeholders and its visual tokens do not fit them.
+        """
+        if self.forced is not None:
+            return [Answer(text=self.forced, n_tokens=1, margin=0.0) for _ in prompts]
+        if not prompts:
+            return []
+        rows = greedy(
+            self.model,
+            self._assemble(prompts, visual),
+            prefill=self._prefill,
+            eos=self._eos,
+            pad_id=self.prompts.pad_id,
+            max_new_tokens=decoding.max_new_tokens,
+            stopped=partial(self._stopped, decoding.stop),
+        )
+        answers = []
+        for row in rows:
+            text = self._text(row.tokens)
+            cut = _cut_at(text, decoding.stop)
+            answers.append(Answer(text=text[:cut], n_tokens=row.n_tokens, margin=row.margin))
+        return answers
+
+    @torch.inference_mode()
+    def logits(
+        self, prompts: Sequence[Encoded], visual: Sequence[VisualTokens | None]
+    ) -> torch.Tensor:
+        """Returns the (batch, vocabulary) float32 logits of the first new token, on the CPU."""
+        return self._prefill(self._assemble(prompts, visual), cache=None).cpu()
+
+    @contextmanager
+    def layer_input_hook(self, layer: int, change: LayerInput) -> Iterator[None]:
+        """Changes the input of one decoder layer while the prompt is read, never afterwards.
+
+        Args:
+            layer: 0-based decoder layer; 0 sees the spliced embeddings.
+            change: Returns the new input; gets the prompt batch for its masks.
+
+        Raises:
+            ModelError: When there is no such layer.
+        """
+        layers = self.model.get_decoder().layers
+        if not 0 <= layer < len(layers):
+            raise ModelError(f"there is no decoder layer {layer}; the model has {len(layers)}")
+
+        def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            # Decoding steps call the layer too, with one token and no prompt masks.
+            if self._prefilling is None:
+                return None
+            if args:
+                return (change(args[0], self._prefilling), *args[1:]), kwargs
+            hidden = change(kwargs["hidden_states"], self._prefilling)
+            return args, {**kwargs, "hidden_states": hidden}
+
+        handle = layers[layer].register_forward_pre_hook(before, with_kwargs=True)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    def _visual(self, prompt: Encoded, tokens: torch.Tensor) -> VisualTokens:
+        kinds = self.token_kinds(self.model.config, prompt.pixels)
+        newline = getattr(self.model.model, "image_newline", None)
+        fits = tokens.shape[0] == kinds.numel() == prompt.n_visual
+        if fits and newline is not None:
+            rows = tokens[(kinds == TokenKind.NEWLINE).to(tokens.device)]
+            fits = torch.equal(rows, newline.to(rows).expand_as(rows))
+        if not fits:
+            raise ModelError(
+                f"'{self.identity.ref}' makes {tokens.shape[0]} visual tokens for a prompt with "
+                f"{prompt.n_visual} placeholders, or has its newline tokens elsewhere",
+                "image processor and model config of the checkpoint disagree (image size, patch "
+                "size, grid pinpoints or feature selection)",
+            )
+        return VisualTokens(tokens=tokens, kinds=kinds, positions=torch.arange(kinds.numel()))
+
+    def _assemble(
+        self, prompts: Sequence[Encoded], visual: Sequence[VisualTokens | None]
+    ) -> PromptBatch:
+        return assemble(
+            prompts,
+            visual,
+            embed=self.model.get_input_embeddings(),
+            image_token_id=self.prompts.image_token_id,
+            pad_id=self.prompts.pad_id,
+            device=self.device,
+        )
+
+    def _prefill(self, batch: PromptBatch, *, cache: Any) -> torch.Tensor:
+        self._prefilling = batch
+        try:
+            return next_logits(
+                self.model,
+                embeds=batch.embeds,
+                mask=batch.mask,
+                positions=batch.positions,
+                cache=cache,
+            )
+        finally:
+            self._prefilling = None
+
+    def _stopped(self, stop: Sequence[str], tokens: list[int]) -> bool:
+        return bool(stop) and _cut_at(self._text(tokens), stop) is not None
+
+    def _text(self, tokens: list[int]) -> str:
+        text: str = self.prompts.tokenizer.decode(tokens, skip_special_tokens=True)
+        return text
+
+
+def _cut_at(text: str, stop: Sequence[str]) -> int | None:
+    """Returns where the first stop string begins, None when there is none."""
+    found = [text.find(mark) for mark in stop if mark in text]
+    return min(found, default=None)
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Returns the ids that end an answer: those of the generation config and of the tokenizer."""
+    declared = model.generation_config.eos_token_id
+    ids = declared if isinstance(declared, list) else [declared]
+    return frozenset(token for token in (*ids, tokenizer.eos_token_id) if token is not None)
