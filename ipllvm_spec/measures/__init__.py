@@ -1,0 +1,1 @@
+"""Pure measures of arrays: metrics, drops and aggregates."""

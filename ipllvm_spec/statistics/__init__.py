@@ -1,0 +1,1 @@
+"""Bounds, anytime-valid tests and power; numpy and scipy.special only."""

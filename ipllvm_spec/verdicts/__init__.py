@@ -1,0 +1,1 @@
+"""Verdicts: three-valued decisions with bounds, and the records that keep them."""

@@ -1,0 +1,131 @@
+"""Makes records of decided checks, writes them and merges what the workers wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ipllvm_spec.errors import StoreError
+from ipllvm_spec.spec.cases import Case
+from ipllvm_spec.spec.interventions import Identity
+from ipllvm_spec.spec.suite import Suite
+from ipllvm_spec.verdicts.decide import Decision
+from ipllvm_spec.verdicts.measurement import Comparison
+from ipllvm_spec.verdicts.record import Expected, Measured, Record
+
+MERGED = "records.jsonl"
+
+
+def make_record(
+    case: Case, decision: Decision, *, suite: Suite, run_id: str, node: str, options: str
+) -> Record:
+    """Builds the record of a decided check.
+
+    Args:
+        case: The case.
+        decision: What was decided.
+        suite: For the property and the printed numbers.
+        run_id: The run.
+        node: Node id of the pytest item.
+        options: Options without which a rerun would be another check.
+    """
+    claim, expectation = case.claim, case.expectation
+    prop = suite.properties[claim.property_id]
+    control = claim.control if claim.control is not None else Identity()
+    changed = claim.intervention if claim.intervention is not None else control
+    return Record(
+        run_id=run_id,
+        property_id=prop.id,
+        claim=claim.id,
+        property_statement=prop.statement,
+        statement=claim.statement,
+        paper=claim.source,
+        model=case.model,
+        mini=case.entry.mini,
+        benchmark=case.benchmark,
+        mode=case.mode,
+        case=case.key,
+        intervention=changed.canonical(),
+        control=Identity().canonical(),
+        repeats=max((len(pair.other.cells) for pair in decision.comparisons), default=1),
+        verdict=decision.verdict,
+        expected=None
+        if expectation is None
+        else Expected(verdict=expectation.verdict, reason=expectation.reason),
+        measured=tuple(_measured(case, pair, suite) for pair in decision.comparisons),
+        rerun=f"pytest '{node}' -n 0 --models {case.model} {options}".rstrip(),
+        spec_file=f"ipllvm_spec/specs/{prop.file}",
+    )
+
+
+def _measured(case: Case, pair: Comparison, suite: Suite) -> Measured:
+    sheet = pair.intact.sheet
+    printed = suite.printed(case.model, sheet.benchmark.name)
+    shown = case.claim.intervention is not None and "table1" in case.claim.feeds
+    return Measured(
+        benchmark=sheet.benchmark.name,
+        scale=sheet.benchmark.scale,
+        intact=pair.intact.metric(),
+        other=pair.other.metric(),
+        chance=pair.intact.chance(),
+        n=pair.intact.measured,
+        n_total=pair.intact.n_total,
+        unparsed_intact=pair.intact.unparsed(),
+        unparsed_other=pair.other.unparsed(),
+        source=sheet.description.source,
+        revision=sheet.description.revision,
+        content_digest=sheet.description.content_digest,
+        printed={"intact": float(printed.baseline), "other": float(printed.perturbed)}
+        if printed is not None and shown
+        else None,
+    )
+
+
+class RecordFile:
+    """Appends the records of one process.
+
+    Args:
+        run_dir: Folder of the run.
+        worker: ``gw0`` and so on, or ``main``.
+    """
+
+    def __init__(self, run_dir: Path, worker: str) -> None:
+        self.path = run_dir / f"records-{worker}.jsonl"
+
+    def append(self, record: Record) -> None:
+        """Appends one record.
+
+        Raises:
+            StoreError: When it cannot be written; the answers themselves are in the store.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(record.to_line() + "\n")
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self.path}: {error.strerror}",
+                "free some space or pass another --run-dir; stored answers are kept",
+            ) from None
+
+
+def clear_records(run_dir: Path) -> None:
+    """Removes the records of an earlier run: what is merged must be of this one."""
+    for path in (*run_dir.glob("records-*.jsonl"), run_dir / MERGED):
+        path.unlink(missing_ok=True)
+
+
+def merge_records(run_dir: Path) -> tuple[Record, ...]:
+    """Merges the workers' files into one, sorted by claim and case, and returns its records."""
+    lines = [
+        line
+        for path in sorted(run_dir.glob("records-*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    # A check whose worker died after writing was run again by another: the last line counts.
+    latest = {(record.claim, record.case): record for record in map(Record.from_line, lines)}
+    records = tuple(latest[key] for key in sorted(latest))
+    if records:
+        text = "".join(record.to_line() + "\n" for record in records)
+        (run_dir / MERGED).write_text(text, encoding="utf-8")
+    for path in run_dir.glob("records-*.jsonl"):
+        path.unlink()
+    return records
