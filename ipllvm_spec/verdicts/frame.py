@@ -15,8 +15,8 @@ from ipllvm_spec.verdicts.verdict import Direction, Outcome, Verdict
 #: Allowed probability of a wrong decision, per side: a shown pair of bounds is a 90 % interval.
 ALPHA = 0.05
 
-LIKE_THESE = "units like these, 90 %"
-THIS_BENCHMARK = "all units of this benchmark, 90 %, valid at any stop"
+LIKE_THESE = "units like these"
+THIS_BENCHMARK = "all units of this benchmark, valid at any stop"
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,8 @@ class Verdict:
 
 def _number(value: float) -> str:
     """Formats to one decimal, or to as many (at most four) as keep the value apart from 0."""
+    # Sums of rounded weights leave residues that are zero to every reader.
+    value = 0.0 if abs(value) < 1e-9 else value
     for decimals in (1, 2, 3, 4):
         text = f"{value:.{decimals}f}"
         if value == 0 or float(text) != 0.0:

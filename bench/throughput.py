@@ -1,0 +1,148 @@
+"""How much faster the engine answers than a loop of single prompts, and why.
+
+Asks the MMStar twin intact and under five permutations, per model:
+
+* loop: ``generate`` on one prompt at a time, the image encoded each time, stopping at EOS;
+* reuse: the engine with batches of one prompt, which encodes each image once;
+* engine: the engine as it is, with batches and reuse.
+
+All with the same threads on the same machine in one run; absolute times mean little, the ratios
+do. Usage: ``python bench/throughput.py [--model mini-llava]... [--units 300]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ipllvm_spec.engine.cells import SUITE_SEED, Cell
+from ipllvm_spec.engine.client import EngineClient
+from ipllvm_spec.engine.plan import TOKEN_BUDGET
+from ipllvm_spec.engine.process import EngineGroup
+from ipllvm_spec.spec.interventions import Identity, Intervention, PermuteTokens
+
+BENCHMARK = "mmstar"
+REPEATS = 5
+MINIS = ("mini-llava", "mini-llava-shuffled", "mini-llava-next", "mini-llava-onevision")
+
+
+def conditions() -> list[tuple[Intervention, int]]:
+    """Returns the intact condition and the five experiments of Table 1."""
+    return [(Identity(), 0), *((PermuteTokens(), repeat) for repeat in range(REPEATS))]
+
+
+def engine_seconds(model: str, *, units: int, threads: int, token_budget: int) -> float:
+    """Returns how long the engine takes for all conditions, its start and loading left out."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EngineGroup.start(
+            store=Path(folder) / "cells.sqlite",
+            run_dir=Path(folder),
+            threads=threads,
+            token_budget=token_budget,
+        ) as group,
+    ):
+        client = EngineClient(group.address)
+        # Loads the model and the data before the clock starts, on another benchmark's units.
+        client.measure(Cell(model=model, benchmark="mmvp"), 0, 32)
+        client.describe(BENCHMARK, "twin", "standard")
+        begin = time.perf_counter()
+        for intervention, repeat in conditions():
+            cell = Cell(model=model, benchmark=BENCHMARK, intervention=intervention, repeat=repeat)
+            client.measure(cell, 0, units)
+        seconds = time.perf_counter() - begin
+        client.close()
+    return seconds
+
+
+def loop_seconds(model: str, *, units: int, threads: int) -> float:
+    """Returns how long a plain loop over single prompts takes for the same work."""
+    import torch
+
+    from ipllvm_spec.benchmarks.data import load_items
+    from ipllvm_spec.benchmarks.registry import get_benchmark
+    from ipllvm_spec.interventions.apply import Draw, apply_tokens, split
+    from ipllvm_spec.models.registry import load, resolve
+
+    torch.set_num_threads(threads)
+    adapter = load(resolve(model))
+    benchmark = get_benchmark(BENCHMARK)
+    loaded = load_items(benchmark, "twin")
+
+    def answer(item: Any, intervention: Intervention, repeat: int) -> str:
+        prompt = adapter.encode_prompt(item.prompt, loaded.image(item.item_id))
+        (visual,) = adapter.visual_tokens([prompt])
+        steps = split(intervention).tokens
+        if steps:
+            draw = Draw(item_id=item.item_id, repeat=repeat, suite_seed=SUITE_SEED)
+            visual = apply_tokens(steps, visual, draw=draw)
+        embeds = adapter.model.get_input_embeddings()(prompt.input_ids[None])
+        slots = (prompt.input_ids == adapter.prompts.image_token_id)[None, :, None]
+        embeds = embeds.masked_scatter(slots, visual.tokens.to(embeds))
+        ids = adapter.model.generate(
+            inputs_embeds=embeds,
+            attention_mask=torch.ones_like(prompt.input_ids)[None],
+            max_new_tokens=benchmark.decoding.max_new_tokens,
+            do_sample=False,
+        )
+        return str(adapter.prompts.tokenizer.decode(ids[0], skip_special_tokens=True))
+
+    items = loaded.items[:units]
+    with torch.inference_mode():
+        for item in items[:8]:
+            answer(item, Identity(), 0)
+        begin = time.perf_counter()
+        for intervention, repeat in conditions():
+            for item in items:
+                answer(item, intervention, repeat)
+        return time.perf_counter() - begin
+
+
+def compare(model: str, *, units: int, threads: int) -> float:
+    """Prints one row for a model and returns the ratio of loop to engine."""
+    prompts = units * (1 + REPEATS)
+    rows: list[tuple[str, Callable[[], float]]] = [
+        ("loop", lambda: loop_seconds(model, units=units, threads=threads)),
+        # A budget below every prompt's length puts each prompt into a batch of its own.
+        ("reuse", lambda: engine_seconds(model, units=units, threads=threads, token_budget=1)),
+        (
+            "engine",
+            lambda: engine_seconds(model, units=units, threads=threads, token_budget=TOKEN_BUDGET),
+        ),
+    ]
+    seconds = {name: measure() for name, measure in rows}
+    print(
+        f"{model:24}"
+        + "".join(f"{name} {prompts / seconds[name]:7.1f}/s   " for name, _ in rows)
+        + f"reuse {seconds['loop'] / seconds['reuse']:.1f}x   "
+        f"batching {seconds['reuse'] / seconds['engine']:.1f}x",
+        flush=True,
+    )
+    return seconds["loop"] / seconds["engine"]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the comparison."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", action="append", help="default: every mini LLVM")
+    parser.add_argument("--units", type=int, default=300)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args(argv)
+    print(
+        f"{BENCHMARK} twin, intact + {REPEATS} permutations, {options.threads} threads, "
+        "prompts per second"
+    )
+    for model in options.model or MINIS:
+        ratio = compare(model, units=options.units, threads=options.threads)
+        print(f"{model}: engine against loop {ratio:.1f}x")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tests that run the properties as a user does."""

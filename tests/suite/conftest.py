@@ -1,0 +1,68 @@
+"""Runs the properties as a user does: pytest in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(*options: str) -> list[str]:
+    """Returns the command line for some options."""
+    return [sys.executable, "-m", "pytest", "properties/", "-p", "no:cacheprovider", *options]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs the properties into a fresh run directory and proves that no process is left."""
+
+    def suite(*options: str, run_dir: Path = tmp_path / "run") -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command("--run-dir", str(run_dir), *options),
+            cwd=ROOT,
+            env={**os.environ, "COLUMNS": "120"},
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+        assert leftovers(run_dir) == []
+        assert "INTERNALERROR" not in done.stdout + done.stderr, done.stdout + done.stderr
+        return done
+
+    return suite
+
+
+def ipllvm(*arguments: str) -> str:
+    """Runs the command of the same installation and returns what it printed."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ipllvm")), *arguments],
+        env={**os.environ, "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def leftovers(run_dir: Path) -> list[str]:
+    """Returns the command lines of engines of this run directory that are still alive."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if "ipllvm_spec.engine.process" in line and str(run_dir) in line:
+            found.append(line)
+    return found
+
+
+#: One benchmark and few units: the smallest run that takes the whole path.
+SMALL = ("--models", "mini-llava", "--benchmarks", "mmstar", "--units", "40")

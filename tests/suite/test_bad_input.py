@@ -1,0 +1,171 @@
+"""What can be wrong with a user's input: one clear message, a non-zero exit, no process left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ipllvm_spec.benchmarks.sources import twin_folder
+from tests.suite.conftest import ROOT, SMALL, command, ipllvm, leftovers
+
+CHECKPOINT = ROOT / "ipllvm_spec/mini/checkpoints/mini-llava"
+ONE = ("-n", "1", "-k", "image_matters", "--benchmarks", "mmstar", "--units", "32")
+
+
+def said(done, *parts):
+    """Asserts a non-zero exit, every part of the message, and no traceback."""
+    output = done.stdout + done.stderr
+    assert done.returncode != 0, output
+    for part in parts:
+        assert part in output, output
+    assert "Traceback" not in output, output
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--models", "mini-lava"), ("unknown model 'mini-lava'", "did you mean 'mini-llava'?")),
+        (("--benchmarks", "mmstra"), ("unknown benchmark 'mmstra'", "did you mean 'mmstar'?")),
+        (("--profile", "smok"), ("unknown profile 'smok'", "did you mean 'smoke'?")),
+        (("--units", "0"), ("--units 0 measures nothing",)),
+        (("--device", "cuda:77"), ("cuda:77",)),
+    ],
+    ids=["model", "benchmark", "profile", "units", "device"],
+)
+def test_unknown_names_stop_before_anything_is_measured(run, options, parts):
+    """The nearest right name is in the message."""
+    said(run(*options, "-n", "1"), *parts)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A copy of mini-llava to damage."""
+    return Path(shutil.copytree(CHECKPOINT, tmp_path / "checkpoint"))
+
+
+def test_a_folder_without_config(run, checkpoint):
+    """The file that is missing is named."""
+    (checkpoint / "config.json").unlink()
+    said(run(*ONE, "--models", str(checkpoint), "--data", "twin"), "config.json")
+
+
+def test_pickled_weights_only(run, checkpoint):
+    """A pickle can run code when it is read, so it is never read."""
+    weights = checkpoint / "model.safetensors"
+    weights.rename(checkpoint / "pytorch_model.bin")
+    said(run(*ONE, "--models", str(checkpoint), "--data", "twin"), "safetensors")
+
+
+def test_an_unknown_family(run, checkpoint):
+    """The families that would work are listed."""
+    config = checkpoint / "config.json"
+    config.write_text(config.read_text().replace('"model_type": "llava"', '"model_type": "blip"'))
+    said(run(*ONE, "--models", str(checkpoint), "--data", "twin"), "blip", "llava_next")
+
+
+def test_truncated_weights(run, checkpoint):
+    """An interrupted copy is found before the model is loaded."""
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    said(run(*ONE, "--models", str(checkpoint), "--data", "twin"), "model.safetensors")
+
+
+@pytest.fixture
+def twin(tmp_path):
+    """A copy of the MMStar twin to damage, with a function that rewrites its table."""
+    folder = twin_folder("mmstar")
+    copy = Path(shutil.copytree(folder, tmp_path / "mmstar"))
+    (file,) = copy.rglob("*.parquet")
+
+    def change(edit):
+        pq.write_table(edit(pq.read_table(file)), file)
+        return copy
+
+    return change
+
+
+def test_a_missing_column(run, twin):
+    """The column is named, and what was found instead."""
+    folder = twin(lambda table: table.drop_columns(["answer"]))
+    options = ("-n", "1", "-k", "image_matters", "--models", "mini-llava")
+    said(run(*options, "--benchmarks", f"mmstar={folder}"), "answer", "mmstar")
+
+
+def test_a_corrupt_image_costs_one_check_and_no_answer(run, twin, tmp_path):
+    """The row is named; the other rows of its batch are measured and stored."""
+
+    def spoil(table):
+        images = table.column("image").to_pylist()
+        images = [{"bytes": b"no image", "path": None} for _ in images[:1]] + images[1:]
+        index = table.schema.get_field_index("image")
+        column = pa.array(images, type=table.schema.field("image").type)
+        return table.set_column(index, table.schema.field("image"), column)
+
+    folder = twin(spoil)
+    done = run(
+        "-n", "1", "-k", "accuracy_survives", "--models", "mini-llava",
+        "--benchmarks", f"mmstar={folder}",
+    )  # fmt: skip
+    said(done, "could not be asked", "repair or replace that row")
+    answered = ipllvm("store", "info", "--run-dir", str(tmp_path / "run"))
+    assert " ok " in answered
+
+
+def test_an_unwritable_run_dir(run, tmp_path):
+    """A file in the way of the folder stands for every reason why it cannot be made."""
+    (tmp_path / "taken").write_text("")
+    said(run(*ONE, run_dir=tmp_path / "taken" / "run"), "taken", "--run-dir")
+
+
+def test_ctrl_c_ends_everything_and_keeps_what_was_measured(tmp_path):
+    """Interrupting the controller stops workers and engines; the store can be read again."""
+    run_dir = tmp_path / "run"
+    line = command("-n", "2", "--models", "mini-llava", "--run-dir", str(run_dir))
+    with subprocess.Popen(
+        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        wait_for_answers(run_dir)
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 2, output
+    assert leftovers(run_dir) == []
+    assert answers(run_dir) > 0
+
+
+def wait_for_answers(run_dir):
+    """Waits until the first batch is stored."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if (run_dir / "cells.sqlite").exists() and answers(run_dir) > 0:
+            return
+        time.sleep(0.2)
+    raise AssertionError("nothing was measured")
+
+
+def answers(run_dir):
+    """Counts stored answers."""
+    import sqlite3
+
+    with sqlite3.connect(run_dir / "cells.sqlite") as store:
+        return store.execute("SELECT count(*) FROM results").fetchone()[0]
+
+
+def test_undecided_is_a_skip_unless_strict(run):
+    """INCONCLUSIVE never passes silently, and --strict-undecided turns the run red."""
+    options = (*SMALL, "-n", "1", "-k", "no_order", "--units", "8")
+    lax = run(*options)
+    strict = run(*options, "--strict-undecided")
+
+    assert lax.returncode == 0, lax.stdout
+    assert "skipped" in lax.stdout
+    assert strict.returncode == 1, strict.stdout
