@@ -3,8 +3,9 @@
 Asks the MMStar twin intact and under five permutations, per model:
 
 * loop: ``generate`` on one prompt at a time, the image encoded each time, stopping at EOS;
-* reuse: the engine with batches of one prompt, which encodes each image once;
-* engine: the engine as it is, with batches and reuse.
+* batch 1: the engine with batches of one prompt and without reuse;
+* + reuse: with each image encoded once; + batching: with batches instead;
+* engine: as it is, with both.
 
 All with the same threads on the same machine in one run; absolute times mean little, the ratios
 do. Usage: ``python bench/throughput.py [--model mini-llava]... [--units 300]``
@@ -16,7 +17,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ def conditions() -> list[tuple[Intervention, int]]:
     return [(Identity(), 0), *((PermuteTokens(), repeat) for repeat in range(REPEATS))]
 
 
-def engine_seconds(model: str, *, units: int, threads: int, token_budget: int) -> float:
+def engine_seconds(
+    model: str, *, units: int, threads: int, token_budget: int, reuse: bool
+) -> float:
     """Returns how long the engine takes for all conditions, its start and loading left out."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -45,6 +48,7 @@ def engine_seconds(model: str, *, units: int, threads: int, token_budget: int) -
             run_dir=Path(folder),
             threads=threads,
             token_budget=token_budget,
+            reuse=reuse,
         ) as group,
     ):
         client = EngineClient(group.address)
@@ -106,24 +110,20 @@ def loop_seconds(model: str, *, units: int, threads: int) -> float:
 def compare(model: str, *, units: int, threads: int) -> float:
     """Prints one row for a model and returns the ratio of loop to engine."""
     prompts = units * (1 + REPEATS)
-    rows: list[tuple[str, Callable[[], float]]] = [
-        ("loop", lambda: loop_seconds(model, units=units, threads=threads)),
-        # A budget below every prompt's length puts each prompt into a batch of its own.
-        ("reuse", lambda: engine_seconds(model, units=units, threads=threads, token_budget=1)),
-        (
-            "engine",
-            lambda: engine_seconds(model, units=units, threads=threads, token_budget=TOKEN_BUDGET),
-        ),
-    ]
-    seconds = {name: measure() for name, measure in rows}
-    print(
-        f"{model:24}"
-        + "".join(f"{name} {prompts / seconds[name]:7.1f}/s   " for name, _ in rows)
-        + f"reuse {seconds['loop'] / seconds['reuse']:.1f}x   "
-        f"batching {seconds['reuse'] / seconds['engine']:.1f}x",
-        flush=True,
-    )
-    return seconds["loop"] / seconds["engine"]
+    # A budget below every prompt's length puts each prompt into a batch of its own.
+    settings: dict[str, dict[str, Any]] = {
+        "batch 1": {"token_budget": 1, "reuse": False},
+        "+ reuse": {"token_budget": 1, "reuse": True},
+        "+ batching": {"token_budget": TOKEN_BUDGET, "reuse": False},
+        "engine": {"token_budget": TOKEN_BUDGET, "reuse": True},
+    }
+    seconds = {"loop": loop_seconds(model, units=units, threads=threads)}
+    for name, chosen in settings.items():
+        seconds[name] = engine_seconds(model, units=units, threads=threads, **chosen)
+    loop = seconds["loop"]
+    for name, value in seconds.items():
+        print(f"{model:22} {name:11} {prompts / value:8.1f}   {loop / value:5.1f}x", flush=True)
+    return loop / seconds["engine"]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     print(
         f"{BENCHMARK} twin, intact + {REPEATS} permutations, {options.threads} threads, "
-        "prompts per second"
+        "prompts per second, ratio to the loop"
     )
     for model in options.model or MINIS:
         ratio = compare(model, units=options.units, threads=options.threads)

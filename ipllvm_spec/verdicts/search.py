@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 
 from ipllvm_spec.engine.cells import SUITE_SEED
+from ipllvm_spec.engine.plan import WINDOW_UNITS
 from ipllvm_spec.errors import UsageError
 from ipllvm_spec.measures.accuracy import drop_in_points
 from ipllvm_spec.spec.cases import Case
@@ -179,6 +180,9 @@ class OrderSearch:
         """Scores of the second half of the seeded order, which the search never touches."""
         clusters = comparison.clusters
         start = max(self._units, comparison.available // 2)
+        # From the next window on: half a window would be computed and thrown away.
+        aligned = -(-start // WINDOW_UNITS) * WINDOW_UNITS
+        start = aligned if aligned < comparison.available else start
         # A cluster must not lie on both sides.
         while 0 < start < comparison.available and clusters[start] == clusters[start - 1]:
             start += 1

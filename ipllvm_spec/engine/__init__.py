@@ -1,0 +1,1 @@
+"""One process per device runs the models; everybody else asks it."""

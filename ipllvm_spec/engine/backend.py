@@ -1,0 +1,206 @@
+"""What the engine needs of models and data, free of torch.
+
+``engine.execute`` is the one implementation with real models; tests put small ones in its place,
+and another way of running models (a remote server, for example) would be one more.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from ipllvm_spec.benchmarks.base import Benchmark, Decoding, Item
+from ipllvm_spec.engine.keys import DataId, ModelId
+from ipllvm_spec.errors import EngineError
+from ipllvm_spec.spec.interventions import Intervention
+
+#: The backend of every normal run, as ``module:class``.
+DEFAULT_BACKEND = "ipllvm_spec.engine.execute:TorchBackend"
+
+
+class OutOfDeviceMemoryError(Exception):
+    """A batch did not fit; the engine makes it smaller and tries again."""
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """How a backend is set up.
+
+    Attributes:
+        device: Device as the user wrote it, for example ``cpu`` or ``cuda:1``.
+        threads: CPU threads of one operation. Part of what makes floats repeatable, so it does
+            not depend on how many engines share the machine.
+        lock: Path of the user's lock file; "" for none.
+    """
+
+    device: str
+    threads: int
+    lock: str = ""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is done to prompts and how they are answered.
+
+    Attributes:
+        intervention: What is changed.
+        repeat: 0-based repeat.
+        suite_seed: Root of all seeds.
+        decoding: Generation settings.
+    """
+
+    intervention: Intervention
+    repeat: int
+    suite_seed: int
+    decoding: Decoding
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One item made ready for a model.
+
+    Attributes:
+        item_id: The item.
+        encoded: The backend's own form.
+        length: Prompt length in tokens, visual tokens included.
+        nbytes: Memory that it takes.
+        inert: Why the pixels of this item could not be changed; "" when they were or need not be.
+    """
+
+    item_id: str
+    encoded: Any
+    length: int
+    nbytes: int
+    inert: str = ""
+
+
+@dataclass(frozen=True)
+class Visual:
+    """Projector outputs of a batch.
+
+    Attributes:
+        prompts: The prompts without their pixels, which are not needed any more.
+        tokens: The backend's own form, one entry per prompt, None for a text-only one.
+        nbytes: Memory that it takes.
+    """
+
+    prompts: tuple[Prompt, ...]
+    tokens: tuple[Any, ...]
+    nbytes: int
+
+
+class Reply(NamedTuple):
+    """One generated answer: text, new tokens, first-token margin."""
+
+    text: str
+    n_tokens: int
+    margin: float
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A benchmark with its data.
+
+    Attributes:
+        benchmark: How it asks and scores.
+        identity: What data these are.
+        items: Items in the benchmark's own order.
+        image: Gives the image of an item id; raises DataError when it cannot be decoded.
+    """
+
+    benchmark: Benchmark
+    identity: DataId
+    items: tuple[Item, ...]
+    image: Callable[[str], Any]
+
+
+class Encoder(Protocol):
+    """Preprocessing of one checkpoint on the CPU; needs no weights. Thread-safe."""
+
+    def encode(self, item: Item, image: Any | None, ask: Ask) -> Prompt:
+        """Applies the interventions on pixels and makes the prompt."""
+        ...
+
+
+class LoadedModel(Protocol):
+    """One checkpoint in memory; used from the compute thread only."""
+
+    def visual(self, prompts: Sequence[Prompt]) -> Visual:
+        """Runs tower and projector.
+
+        Raises:
+            OutOfDeviceMemoryError: When the batch does not fit.
+        """
+        ...
+
+    def answer(self, visual: Visual, ask: Ask) -> list[Reply]:
+        """Applies the interventions on visual tokens and generates.
+
+        Raises:
+            InertInterventionError: When nothing at all was changed.
+            OutOfDeviceMemoryError: When the batch does not fit.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """Models and data of one engine process.
+
+    Attributes:
+        name: Engine and version, part of every key.
+        device_name: Full name of the device.
+        memory: Bytes that models may take on it.
+    """
+
+    name: str
+    device_name: str
+    memory: int
+
+    def resolve(self, ref: str) -> ModelId:
+        """Identifies a checkpoint without loading it."""
+        ...
+
+    def capabilities(self, model: ModelId) -> frozenset[str]:
+        """Returns the sites at which interventions can enter."""
+        ...
+
+    def dataset(self, benchmark: str, *, source: str, mode: str) -> Dataset:
+        """Loads a benchmark's items."""
+        ...
+
+    def changes_pixels(self, intervention: Intervention) -> bool:
+        """Whether the projector output differs from the intact one."""
+        ...
+
+    def encoder(self, model: ModelId) -> Encoder:
+        """Builds the preprocessing of a checkpoint."""
+        ...
+
+    def load(self, model: ModelId) -> LoadedModel:
+        """Loads a checkpoint's weights."""
+        ...
+
+    def release(self) -> None:
+        """Gives memory of dropped models and tensors back to the device."""
+        ...
+
+
+def make_backend(path: str, options: BackendOptions) -> Backend:
+    """Imports and sets up a backend.
+
+    Args:
+        path: ``module:class``. By name, so that nothing but the engine process imports torch.
+        options: Device and threads.
+
+    Raises:
+        UsageError: When the device does not exist.
+        EngineError: When there is no such class.
+    """
+    module, _, name = path.partition(":")
+    try:
+        kind: Callable[[BackendOptions], Backend] = getattr(importlib.import_module(module), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise EngineError(f"there is no engine backend '{path}' ({error})") from None
+    return kind(options)

@@ -1,0 +1,249 @@
+"""Real models and data behind the engine: the only engine file that imports torch."""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from PIL.Image import Image
+
+from ipllvm_spec.benchmarks.base import Item
+from ipllvm_spec.benchmarks.data import load_items
+from ipllvm_spec.benchmarks.registry import get_benchmark
+from ipllvm_spec.engine.backend import (
+    Ask,
+    BackendOptions,
+    Dataset,
+    OutOfDeviceMemoryError,
+    Prompt,
+    Reply,
+    Visual,
+)
+from ipllvm_spec.engine.keys import DataId, ModelId
+from ipllvm_spec.errors import InertInterventionError, ModelError, UsageError
+from ipllvm_spec.interventions.apply import Draw, apply_pixels, apply_tokens, split
+from ipllvm_spec.interventions.base import VisualTokens
+from ipllvm_spec.models import registry
+from ipllvm_spec.models.base import Adapter, Encoded
+from ipllvm_spec.spec.interventions import Intervention
+from ipllvm_spec.spec.lock import LockFile
+
+#: The attention implementation that every model is loaded with; part of every key.
+ATTENTION = "sdpa"
+#: Shares of the device's memory that weights may take before the oldest model is dropped.
+_GPU_SHARE = 0.7
+_CPU_SHARE = 0.5
+#: What torch's allocators say when they fail without a class of their own.
+_OOM_TEXTS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class TorchBackend:
+    """Models through transformers, on one device; see ``backend.Backend``.
+
+    Raises:
+        UsageError: When the device does not exist.
+    """
+
+    def __init__(self, options: BackendOptions) -> None:
+        version = importlib.metadata.version("transformers").split(".")
+        self.name = f"transformers-{version[0]}.{version[1]}"
+        self.device = options.device
+        self.device_name, self.memory = _inspect(options.device)
+        self._lock_file = LockFile.load(Path(options.lock) if options.lock else None)
+        # transformers imports its parts lazily, which is not safe from several threads at once.
+        self._importing = threading.Lock()
+        self._checkpoints: dict[tuple[str, ...], registry.Checkpoint] = {}
+        _make_repeatable(options.threads)
+
+    def resolve(self, ref: str) -> ModelId:
+        """Identifies a checkpoint without loading it."""
+        kind = "cpu" if self.device_name == "cpu" else "cuda"
+        checkpoint = registry.resolve(ref, lock=self._lock_file, device=kind)
+        identity = checkpoint.identity
+        model = ModelId(
+            ref=ref,
+            digest=identity.digest,
+            processor_digest=identity.processor_digest,
+            dtype=identity.dtype,
+            variant=identity.variant,
+            attention=ATTENTION,
+            weight_bytes=checkpoint.bytes,
+        )
+        self._checkpoints[model.weights] = checkpoint
+        return model
+
+    def capabilities(self, model: ModelId) -> frozenset[str]:
+        """Returns the sites at which interventions can enter."""
+        with self._importing:
+            return registry.capabilities(self._checkpoints[model.weights])
+
+    def dataset(self, benchmark: str, *, source: str, mode: str) -> Dataset:
+        """Loads a benchmark's items."""
+        asked = get_benchmark(benchmark, mode)
+        loaded = load_items(asked, source, lock=self._lock_file)
+        identity = DataId(benchmark, mode, loaded.content_digest, loaded.revision)
+        return Dataset(asked, identity, loaded.items, loaded.image)
+
+    def changes_pixels(self, intervention: Intervention) -> bool:
+        """Whether the projector output differs from the intact one."""
+        return bool(split(intervention).pixels)
+
+    def encoder(self, model: ModelId) -> TorchEncoder:
+        """Builds the preprocessing of a checkpoint."""
+        with self._importing:
+            prompts = registry.prompt_encoder(self._checkpoints[model.weights])
+        return TorchEncoder(prompts)
+
+    def load(self, model: ModelId) -> TorchModel:
+        """Loads a checkpoint's weights."""
+        with self._importing:
+            checkpoint = self._checkpoints[model.weights]
+            adapter = cast("Adapter", registry.load(checkpoint, self.device, attention=ATTENTION))
+        if adapter.attention != model.attention:
+            raise ModelError(
+                f"'{model.ref}' runs with {adapter.attention} attention, not {model.attention}",
+                "use a version of transformers whose class of this model supports it",
+            )
+        return TorchModel(adapter)
+
+    def release(self) -> None:
+        """Gives memory of dropped models and tensors back to the device."""
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+class TorchEncoder:
+    """Preprocessing of one checkpoint; see ``backend.Encoder``."""
+
+    def __init__(self, prompts: Any) -> None:
+        self._prompts = prompts
+
+    def encode(self, item: Item, image: Image | None, ask: Ask) -> Prompt:
+        """Applies the interventions on pixels and makes the prompt."""
+        steps = split(ask.intervention).pixels
+        inert = ""
+        if image is not None and steps:
+            try:
+                image = apply_pixels(steps, image, draw=_draw(ask, item.item_id))
+            except InertInterventionError as error:
+                inert = error.problem
+        encoded: Encoded = self._prompts.encode(item.prompt, image)
+        tensors = [encoded.input_ids, *encoded.pixels.values()]
+        return Prompt(
+            item_id=item.item_id,
+            encoded=encoded,
+            length=encoded.input_ids.numel(),
+            nbytes=sum(tensor.nbytes for tensor in tensors),
+            inert=inert,
+        )
+
+
+class TorchModel:
+    """One adapter; see ``backend.LoadedModel``."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+
+    def visual(self, prompts: Sequence[Prompt]) -> Visual:
+        """Runs tower and projector for the prompts that have an image."""
+        seeing = [prompt.encoded for prompt in prompts if prompt.encoded.n_visual]
+        with _out_of_memory():
+            made = iter(self._adapter.visual_tokens(seeing))
+        tokens = tuple(next(made) if prompt.encoded.n_visual else None for prompt in prompts)
+        light = tuple(replace(p, encoded=replace(p.encoded, pixels={})) for p in prompts)
+        size = sum(visual.tokens.nbytes for visual in tokens if visual is not None)
+        return Visual(light, tokens, nbytes=size)
+
+    def answer(self, visual: Visual, ask: Ask) -> list[Reply]:
+        """Applies the interventions on visual tokens and generates."""
+        with _out_of_memory():
+            changed = _change(visual, ask)
+            encoded = [prompt.encoded for prompt in visual.prompts]
+            answers = self._adapter.generate(encoded, changed, ask.decoding)
+        return [Reply(answer.text, answer.n_tokens, answer.margin) for answer in answers]
+
+
+def _change(visual: Visual, ask: Ask) -> list[VisualTokens | None]:
+    """Applies the steps on visual tokens.
+
+    A single item may be unchanged by chance (a black image made black); that is its true answer.
+    When no item of a batch is changed, the intervention itself does nothing.
+
+    Raises:
+        InertInterventionError: When no item was changed.
+    """
+    parts = split(ask.intervention)
+    result: list[VisualTokens | None] = []
+    inert = [prompt.inert for prompt in visual.prompts if prompt.inert]
+    for prompt, tokens in zip(visual.prompts, visual.tokens, strict=True):
+        changed = tokens
+        if tokens is not None and parts.tokens and not prompt.inert:
+            try:
+                changed = apply_tokens(parts.tokens, tokens, draw=_draw(ask, prompt.item_id))
+            except InertInterventionError as error:
+                inert.append(error.problem)
+        result.append(changed)
+    seeing = sum(tokens is not None for tokens in visual.tokens)
+    if (parts.pixels or parts.tokens) and len(inert) == seeing:
+        raise InertInterventionError(
+            inert[0] if inert else f"{ask.intervention!r} changed nothing: no item has an image",
+            "the same holds for every item of its batch, so the measurement would equal the "
+            "intact one by construction: choose an intervention that changes the model's input",
+        )
+    return result
+
+
+def _draw(ask: Ask, item_id: str) -> Draw:
+    return Draw(item_id=item_id, repeat=ask.repeat, suite_seed=ask.suite_seed)
+
+
+@contextmanager
+def _out_of_memory() -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfDeviceMemoryError(str(error)) from None
+    except RuntimeError as error:
+        if not any(text in str(error).lower() for text in _OOM_TEXTS):
+            raise
+        raise OutOfDeviceMemoryError(str(error)) from None
+
+
+def _inspect(device: str) -> tuple[str, int]:
+    """Returns a device's full name and the bytes that weights may take there.
+
+    Raises:
+        UsageError: When there is no such device.
+    """
+    kind, _, number = device.partition(":")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cpu" or (kind == "auto" and gpus == 0):
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return "cpu", int(total * _CPU_SHARE)
+    index = int(number) if number.isdecimal() else 0
+    if kind not in ("cuda", "auto") or (number and not number.isdecimal()) or index >= gpus:
+        found = ", ".join(["cpu", *(f"cuda:{gpu}" for gpu in range(gpus))])
+        raise UsageError(
+            f"there is no device '{device}'", f"devices of this machine: {found}; or use auto"
+        )
+    memory = torch.cuda.get_device_properties(index).total_memory
+    shared = gpus if kind == "auto" else 1
+    return f"cuda {torch.cuda.get_device_name(index)}", int(memory * shared * _GPU_SHARE)
+
+
+def _make_repeatable(threads: int) -> None:
+    """Fixes everything that lets the same batch give other floats on the same machine."""
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.use_deterministic_algorithms(True, warn_only=True)

@@ -1,0 +1,184 @@
+"""What an engine knows about models, data and cells before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ipllvm_spec.benchmarks.base import Item
+from ipllvm_spec.engine import keys
+from ipllvm_spec.engine.answers import Description
+from ipllvm_spec.engine.backend import Ask, Backend, Dataset, Encoder
+from ipllvm_spec.engine.caches import Once
+from ipllvm_spec.engine.cells import Cell
+from ipllvm_spec.engine.keys import ModelId
+from ipllvm_spec.engine.plan import Window, unit_order, windows
+from ipllvm_spec.engine.store import StoredRow
+
+
+@dataclass(frozen=True)
+class Course:
+    """A benchmark's data in the order in which one suite seed measures them.
+
+    Attributes:
+        data: The benchmark with its data.
+        prompts: Digest over all prompts.
+        contents: ``keys.content_digest`` by item id.
+        items: Items by id.
+        order: Unit ids in the seeded order.
+        unit_items: Item ids of each unit, in that order.
+        windows: What is planned together.
+        window_of: Index of the window of each item id.
+    """
+
+    data: Dataset
+    prompts: str
+    contents: Mapping[str, str]
+    items: Mapping[str, Item]
+    order: tuple[str, ...]
+    unit_items: tuple[tuple[str, ...], ...]
+    windows: tuple[Window, ...]
+    window_of: Mapping[str, int]
+
+    def item_ids(self, start: int, stop: int | None) -> list[str]:
+        """Returns the items of units ``order[start:stop]``, in unit order."""
+        return [item_id for unit in self.unit_items[start:stop] for item_id in unit]
+
+
+@dataclass(frozen=True)
+class Context:
+    """A cell with everything that follows from it.
+
+    Attributes:
+        cell: What was asked.
+        model: Identity of the weights.
+        course: The data in order.
+        description: What decides the answers, as canonical JSON.
+        key: ``keys.cell_key``.
+        ask: What the backend is told.
+        pixels: Whether the projector output differs from the intact one.
+    """
+
+    cell: Cell
+    model: ModelId
+    course: Course
+    description: str
+    key: str
+    ask: Ask
+    pixels: bool
+
+    def item_key(self, item_id: str) -> str:
+        """Returns the key of one answer. Not kept: hundreds of cells times thousands of items."""
+        return keys.item_key(self.key, item_id, self.course.contents[item_id])
+
+    @property
+    def prompts_key(self) -> tuple[str, ...]:
+        """What encoded intact prompts depend on."""
+        data = self.course.data.identity
+        model = self.model
+        return (model.digest, model.processor_digest, data.name, data.mode, data.content_digest)
+
+    @property
+    def title(self) -> str:
+        """The cell in one line, for people."""
+        what = repr(self.cell.intervention)
+        return f"{self.cell.model} | {self.cell.benchmark} | {what}"
+
+    def stored(
+        self, item_id: str, *, status: str, text: str, margin: float = 0.0, n_tokens: int = 0
+    ) -> StoredRow:
+        """Builds a row of the store."""
+        return StoredRow(
+            item_key=self.item_key(item_id),
+            cell_key=self.key,
+            item_id=item_id,
+            content=self.course.contents[item_id],
+            status=status,
+            text=text,
+            margin=margin,
+            n_tokens=n_tokens,
+        )
+
+
+class Library:
+    """Resolves models, loads data and builds contexts, each once. Thread-safe."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._models: Once[str, ModelId] = Once()
+        self._encoders: Once[tuple[str, ...], Encoder] = Once()
+        self._datasets: Once[tuple[str, str, str], Dataset] = Once()
+        self._courses: Once[tuple[str, str, str, int], Course] = Once()
+        self._contexts: Once[Cell, Context] = Once()
+
+    def model(self, ref: str) -> ModelId:
+        """Returns the identity of a model."""
+        return self._models.get(ref, lambda: self._backend.resolve(ref))
+
+    def encoder(self, model: ModelId) -> Encoder:
+        """Returns the preprocessing of a model."""
+        return self._encoders.get(model.weights, lambda: self._backend.encoder(model))
+
+    def course(self, benchmark: str, source: str, mode: str, suite_seed: int) -> Course:
+        """Returns a benchmark's data in the order of a suite seed."""
+        key = (benchmark, source, mode)
+        data = self._datasets.get(
+            key, lambda: self._backend.dataset(benchmark, source=source, mode=mode)
+        )
+        return self._courses.get((*key, suite_seed), lambda: _course(data, suite_seed))
+
+    def context(self, cell: Cell) -> Context:
+        """Returns a cell with everything that follows from it."""
+        return self._contexts.get(cell, lambda: self._context(cell))
+
+    def describe(self, benchmark: str, source: str, mode: str, suite_seed: int) -> Description:
+        """Returns what clients need to know about a benchmark."""
+        course = self.course(benchmark, source, mode, suite_seed)
+        return Description(
+            benchmark=benchmark,
+            source=source,
+            mode=mode,
+            items=course.data.items,
+            order=course.order,
+            content_digest=course.data.identity.content_digest,
+            revision=course.data.identity.revision,
+        )
+
+    def _context(self, cell: Cell) -> Context:
+        model = self.model(cell.model)
+        course = self.course(cell.benchmark, cell.source, cell.mode, cell.suite_seed)
+        decoding = course.data.benchmark.decoding
+        description = keys.describe_cell(
+            cell,
+            model=model,
+            data=course.data.identity,
+            prompts=course.prompts,
+            decoding=decoding,
+            engine=self._backend.name,
+        )
+        return Context(
+            cell=cell,
+            model=model,
+            course=course,
+            description=keys.canonical(description),
+            key=keys.cell_key(description),
+            ask=Ask(cell.intervention, cell.repeat, cell.suite_seed, decoding),
+            pixels=self._backend.changes_pixels(cell.intervention),
+        )
+
+
+def _course(data: Dataset, suite_seed: int) -> Course:
+    units: Sequence[Any] = data.benchmark.units(data.items)
+    order = unit_order(units, suite_seed=suite_seed, benchmark=data.identity.name)
+    parts = windows(order)
+    return Course(
+        data=data,
+        prompts=keys.prompt_digest(data.items),
+        contents={item.item_id: keys.content_digest(item) for item in data.items},
+        items={item.item_id: item for item in data.items},
+        order=tuple(unit.unit_id for unit in order),
+        unit_items=tuple(tuple(item.item_id for item in unit.items) for unit in order),
+        windows=parts,
+        window_of={item_id: part.index for part in parts for item_id in part.item_ids},
+    )
