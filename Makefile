@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: properties test check clean
+.PHONY: properties test verify check clean
 .DEFAULT_GOAL := properties
 
 properties: $(STAMP)  ## Decide every property of the default models
@@ -12,6 +12,9 @@ properties: $(STAMP)  ## Decide every property of the default models
 
 test: $(STAMP)  ## Our own tests
 	$(BIN)/pytest tests/ -n 2 -q
+
+verify: $(STAMP)  ## Measure the minis again and compare with their model cards
+	$(BIN)/ipllvm mini verify
 
 check: $(STAMP)  ## Lint, format, types, layers, tests
 	PATH="$(abspath $(BIN)):$$PATH" ci/check

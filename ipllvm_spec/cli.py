@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -181,7 +182,12 @@ def mini_verify(
     """Measure every mini afresh on the twins and compare with its model card."""
     from ipllvm_spec.verdicts.cards import verify_cards
 
-    if not verify_cards(tuple(models or ()), write=write, show=out.print):
+    writer: Callable[[Path, dict[str, Any]], object] | None = None
+    if write:
+        from ipllvm_spec.mini.recipe.saving import write_card
+
+        writer = write_card
+    if not verify_cards(tuple(models or ()), write=writer, show=out.print):
         raise typer.Exit(1)
 
 

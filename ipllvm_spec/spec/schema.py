@@ -145,11 +145,13 @@ class Search(Frozen):
         examples: How many interventions are tried.
         items: Units on which each is tried, in one engine call; disjoint from the confirmation.
         spans: Equal contiguous spans of the visual tokens whose order is searched for.
+        finds: Drop on those units, in points, beyond which an intervention is a find.
     """
 
     examples: PerProfile
     items: int = Field(ge=1, le=512)
     spans: int = Field(ge=2, le=1024)
+    finds: float = Field(gt=0, le=100)
 
 
 class Claim(Frozen):

@@ -21,6 +21,6 @@ def t_quantile(probability: float, *, df: float) -> float:
     if df <= 0:
         return math.inf
     # Workers of a parallel run that never need a t quantile should not pay for scipy.
-    from scipy.special import stdtrit  # noqa: PLC0415
+    from scipy.special import stdtrit
 
     return float(stdtrit(df, probability))

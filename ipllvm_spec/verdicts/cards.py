@@ -28,6 +28,9 @@ CONDITIONS: Mapping[str, Intervention] = {
     "blank": BlankImage(),
 }
 TWINS = "twins"
+#: Floors that every mini should reach; a card says which it does not.
+ABOVE_CHANCE = 25.0
+TOPIC_FLOORS: Mapping[str, float] = {"color": 90.0, "shape": 90.0, "count": 90.0, "existence": 80.0}
 Scores = dict[str, dict[str, float]]
 
 
@@ -68,14 +71,41 @@ def differences(written: Mapping[str, Any], measured: Scores) -> list[str]:
     return lines
 
 
+def floors_missed(measured: Scores, tables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Says which floors of the minis a model does not reach, and by how much.
+
+    Args:
+        measured: Points of 100 by twin and condition.
+        tables: Tables of the card; held-out accuracy by ``kind/topic/format`` is looked up there.
+    """
+    missed = []
+    for twin, row in measured.items():
+        short = ABOVE_CHANCE - (row["intact"] - row["chance"])
+        if short > 0:
+            missed.append(f"{twin}: {short:.1f} points short of {ABOVE_CHANCE:.0f} above chance")
+    for topic, floor in TOPIC_FLOORS.items():
+        found = [
+            float(next(iter(columns.values())))
+            for table in tables.values()
+            for name, columns in table.items()
+            if f"/{topic}/" in name
+        ]
+        if found and (mean := sum(found) / len(found)) < floor:
+            missed.append(f"{topic} questions: {mean:.1f} % instead of {floor:.0f} %")
+    return missed
+
+
 def verify_cards(
-    models: Sequence[str] = (), *, write: bool = False, show: Callable[[str], object] = print
+    models: Sequence[str] = (),
+    *,
+    write: Callable[[Path, dict[str, Any]], object] | None = None,
+    show: Callable[[str], object] = print,
 ) -> bool:
     """Measures minis in an empty store and compares them with their cards.
 
     Args:
         models: Keys of minis; empty for all.
-        write: Write the measured numbers into the cards instead of only comparing.
+        write: Gets folder and card with the measured numbers, to write it; None to only compare.
         show: Gets each line of the outcome.
 
     Returns:
@@ -106,10 +136,8 @@ def verify_cards(
                 show(f"{model}: " + ("; ".join(wrong) if wrong else "card confirmed"))
                 for twin, row in measured.items():
                     show(f"  {twin}: " + ", ".join(f"{k} {v}" for k, v in row.items()))
-                if write:
-                    path.write_text(
-                        json.dumps({**card, TWINS: measured}, indent=1, sort_keys=True) + "\n",
-                        encoding="utf-8",
-                    )
+                if write is not None:
+                    missed = floors_missed(measured, card.get("tables", {}))
+                    write(path.parent, {**card, TWINS: measured, "missed": missed})
             client.close()
-    return right or write
+    return right or write is not None

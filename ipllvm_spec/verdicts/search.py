@@ -48,11 +48,10 @@ class OrderSearch:
     def __init__(self, case: Case, intact: Measurement, measure: Measure) -> None:
         declared = case.claim.search
         assert declared is not None
-        assert case.claim.limit.at_most is not None
         self._case = case
         self._intact = intact
         self._measure = measure
-        self._limit = case.claim.limit.at_most
+        self._finds = declared.finds
         self._template = case.claim.intervention
         self._spans = declared.spans
         self._examples = case.examples
@@ -87,7 +86,7 @@ class OrderSearch:
             ViolationFoundError: When it costs more than the limit there.
         """
         value = self._value(intervention)
-        if value > self._limit:
+        if value > self._finds:
             raise ViolationFoundError(
                 f"{intervention!r} costs {value:.1f} points on {self._units} units"
             )
@@ -114,7 +113,7 @@ class OrderSearch:
         Two frozen interventions share ``alpha`` (Bonferroni). A smallest find is the easiest to
         read, a costliest one the easiest to confirm.
         """
-        violations = {key: value for key, value in self._values.items() if value > self._limit}
+        violations = {key: value for key, value in self._values.items() if value > self._finds}
         candidates = []
         if violations:
             worst = max(violations, key=lambda key: violations[key])
@@ -166,7 +165,7 @@ class OrderSearch:
         return Search(
             tries=len(values),
             random_tries=self._random_tries,
-            violations=sum(value > self._limit for value in values.values()),
+            violations=sum(value > self._finds for value in values.values()),
             units=self._units,
             value=value,
             found="" if found is None else repr(found),

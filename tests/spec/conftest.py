@@ -123,7 +123,7 @@ expect."small:average" = { verdict = "fail", reason = "slots" }
 statement = "No order breaks it."
 intervention = { permute_tokens = { scope = "patches" } }
 benchmarks = ["quiz"]
-search = { items = 32, spans = 8, examples = { smoke = 2, default = 10, paper = 100 } }
+search = {items = 32, spans = 8, finds = 9.0, examples = {smoke = 2, default = 10, paper = 100}}
 limit.worst_drop = { at_most = 10.0, why = "clear" }
 """
 

@@ -43,9 +43,7 @@ class Model:
                 self.asked.append((start, stop))
             return (~hits[start:stop]).astype(float)[None]
 
-        sheet = SimpleNamespace(
-            weights=np.full(N, 1 / N), clusters=tuple(str(i) for i in range(N))
-        )
+        sheet = SimpleNamespace(weights=np.full(N, 1 / N), clusters=tuple(str(i) for i in range(N)))
         return SimpleNamespace(
             window=window, available=N, n_total=N, sheet=sheet, intervention=intervention
         )

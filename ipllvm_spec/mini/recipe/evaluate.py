@@ -1,0 +1,133 @@
+"""Held-out accuracy: greedy answers found in one forward pass of packed questions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from ipllvm_spec.mini.questions import KINDS
+from ipllvm_spec.mini.questions.base import seeded
+from ipllvm_spec.mini.questions.formats import Question, draw_questions
+from ipllvm_spec.mini.recipe.language import SceneWords
+from ipllvm_spec.mini.recipe.packing import ATTENTION, Batch, Packer
+from ipllvm_spec.mini.recipe.visual import slots_of, visual_tokens
+from ipllvm_spec.mini.recipe.world import World, patch_words
+from ipllvm_spec.mini.scenes import GRID
+
+ROWS, QUESTIONS = 24, 6
+
+
+@torch.no_grad()
+def _accuracy(
+    model: Any,
+    world: World,
+    *,
+    seed: int,
+    pack: Callable[[list[list[Question]], list[int]], tuple[Batch, torch.Tensor | None]],
+) -> Mapping[str, float]:
+    """Share of questions whose every answer token is the most likely one, by label and in all."""
+    decoder = model.get_decoder()
+    decoder.config._attn_implementation = ATTENTION
+    rng = seeded(f"evaluate:{seed}")
+    right: dict[str, list[float]] = defaultdict(list)
+    for at in range(0, len(world), ROWS):
+        index = list(range(at, min(at + ROWS, len(world))))
+        rows = [
+            draw_questions(KINDS[world.kinds[i]], world.specs[i], rng, n=QUESTIONS, captions=0.2)
+            for i in index
+        ]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            batch, visual = pack(rows, index)
+            embeds = model.get_input_embeddings()(batch.ids)
+            if visual is not None:
+                first, n = batch.first_slot, visual.shape[1]
+                parts = [embeds[:, :first], visual.to(embeds.dtype), embeds[:, first + n :]]
+                embeds = torch.cat(parts, dim=1)
+            out = decoder(
+                inputs_embeds=embeds,
+                position_ids=batch.positions,
+                attention_mask=torch.zeros(1, 1, 1, 1),
+                use_cache=False,
+                layout=batch.layout,
+            )
+            logits = model.lm_head(out.last_hidden_state[batch.rows, batch.cols])
+        hits = (logits.argmax(-1) == batch.targets).tolist()
+        segments = ((batch.cols - batch.layout.prefix) // batch.layout.length).tolist()
+        whole: dict[tuple[int, int], bool] = defaultdict(lambda: True)
+        for row, k, hit in zip(batch.rows.tolist(), segments, hits, strict=True):
+            whole[row, k] &= hit
+        for (row, k), good in whole.items():
+            right[rows[row][k].label].append(float(good))
+            right["all"].append(float(good))
+    decoder.config._attn_implementation = "sdpa"
+    return {k: sum(v) / len(v) for k, v in sorted(right.items())}
+
+
+def held_out_accuracy(
+    model: Any,
+    world: World,
+    features: torch.Tensor,
+    backend: Tokenizer,
+    *,
+    family: str,
+    shuffled: bool = False,
+    seed: int = 0,
+) -> Mapping[str, float]:
+    """Accuracy of an LLVM on held-out scenes.
+
+    Args:
+        model: the LLVM.
+        world: the scenes.
+        features: tower features of the scenes.
+        backend: the tokenizer.
+        family: see assemble.FAMILIES.
+        shuffled: permute the visual tokens of every scene.
+        seed: of questions and orders.
+
+    Returns:
+        Accuracy by "<kind>/<topic>/<format>", and by "all".
+    """
+    packer = Packer(backend, style="chatml" if family == "llava_onevision" else "llama")
+    generator = torch.Generator().manual_seed(seed)
+
+    def pack(rows: list[list[Question]], index: list[int]) -> tuple[Batch, torch.Tensor]:
+        visual = visual_tokens(family, model, features[index])
+        if shuffled:
+            order = torch.rand(visual.shape[:2], generator=generator).argsort(dim=1)
+            visual = visual.gather(1, order[..., None].expand_as(visual))
+        return packer.pack(rows, slots=slots_of(family)), visual
+
+    return _accuracy(model, world, seed=seed, pack=pack)
+
+
+def language_accuracy(
+    model: Any, world: World, backend: Tokenizer, *, style: str, seed: int = 0
+) -> Mapping[str, float]:
+    """Accuracy of a base language model on held-out scenes in words, by the form of the scene."""
+    packer, words = Packer(backend, style=style), SceneWords(backend)
+    generator = torch.Generator().manual_seed(seed)
+    table = model.get_input_embeddings()
+    found: dict[str, float] = {}
+    for mode in ("ordered", "placed", "text"):
+
+        def pack(
+            rows: list[list[Question]], index: list[int], mode: str = mode
+        ) -> tuple[Batch, torch.Tensor | None]:
+            if mode == "text":
+                texts = [world.caption(i) for i in index]
+                return packer.pack(rows, slots=0, texts=texts), None
+            shown = torch.from_numpy(patch_words(world, np.array(index)))
+            visual = words.embed(table, shown, placed=mode == "placed")
+            if mode == "placed":
+                order = torch.rand(visual.shape[:2], generator=generator).argsort(dim=1)
+                visual = visual.gather(1, order[..., None].expand_as(visual))
+            return packer.pack(rows, slots=GRID * GRID), visual
+
+        result = _accuracy(model, world, seed=seed, pack=pack)
+        found[mode] = result["all"]
+    return found

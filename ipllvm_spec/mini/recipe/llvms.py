@@ -1,0 +1,251 @@
+"""Stages 3 and 4 of every LLVM: what each starts from, how long it trains, how it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    CLIPModel,
+    LlavaForConditionalGeneration,
+    SiglipModel,
+)
+
+from ipllvm_spec.mini.recipe.assemble import assemble, image_processor, processor_of
+from ipllvm_spec.mini.recipe.evaluate import held_out_accuracy
+from ipllvm_spec.mini.recipe.instruct import train_on_scenes
+from ipllvm_spec.mini.recipe.language import new_language_model
+from ipllvm_spec.mini.recipe.polish import Phase, train_as_asked
+from ipllvm_spec.mini.recipe.progress import Meter
+from ipllvm_spec.mini.recipe.saving import save_checkpoint
+from ipllvm_spec.mini.recipe.tokens import wrap
+from ipllvm_spec.mini.recipe.visual import tower_features
+from ipllvm_spec.mini.recipe.world import World, make_world
+
+#: Shares of the families of questions in the phases of the polish, in the order of training.
+MIXED = {"captions": 0.06, "open": 0.14, "short": 0.38, "letters": 0.42}
+OPEN = {"captions": 0.14, "open": 0.52, "short": 0.18, "letters": 0.16}
+ASKED = {"captions": 0.06, "open": 0.26, "short": 0.3, "letters": 0.38}
+SHARED = {"captions": 0.1, "open": 0.2, "short": 0.33, "letters": 0.37}
+
+
+def _polish(last: int) -> tuple[Phase, ...]:
+    """The polish of a model that starts from a base language model."""
+    return (
+        Phase(410, 1.0, MIXED),
+        Phase(190, 0.2, MIXED),
+        Phase(1575, 0.1, OPEN),
+        Phase(last, 0.08, ASKED),
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one LLVM is made.
+
+    Attributes:
+        family: See assemble.FAMILIES.
+        tower: Checkpoint of the frozen tower.
+        language: Checkpoint of the language model, or of an LLVM whose language model to take.
+        align: Steps of stage 3 (projector only).
+        tune: Steps of the first part of stage 4, on every kind of question.
+        polish: The rest of stage 4.
+        scenes: Number of training scenes.
+        shuffled: Visual tokens in a fresh random order at every step.
+        why: One sentence for the model card.
+        seed: Of the training.
+    """
+
+    family: str
+    tower: str
+    language: str
+    align: int
+    tune: int
+    polish: tuple[Phase, ...]
+    scenes: int
+    shuffled: bool
+    why: str
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """All steps of stages 3 and 4."""
+        return self.align + self.tune + sum(phase.steps for phase in self.polish)
+
+
+PLANS: Mapping[str, Plan] = MappingProxyType(
+    {
+        "mini-llava": Plan(
+            family="llava",
+            tower="mini-clip",
+            language="mini-lm-llama",
+            align=150,
+            tune=3300,
+            polish=_polish(825),
+            scenes=40_000,
+            shuffled=False,
+            why="One grid of 64 visual tokens, always trained in reading order.",
+        ),
+        "mini-llava-shuffled": Plan(
+            family="llava",
+            tower="mini-clip",
+            language="mini-lm-llama",
+            align=150,
+            tune=3300,
+            polish=_polish(1175),
+            scenes=40_000,
+            shuffled=True,
+            why="As mini-llava, but with the visual tokens in random order at every step.",
+        ),
+        "mini-llava-next": Plan(
+            family="llava_next",
+            tower="mini-clip-32",
+            language="mini-llava",
+            align=150,
+            tune=0,
+            polish=(Phase(900, 0.1, SHARED),),
+            scenes=30_000,
+            shuffled=False,
+            why="A shrunk view and a grid of four tiles with newline tokens.",
+        ),
+        "mini-llava-onevision": Plan(
+            family="llava_onevision",
+            tower="mini-siglip",
+            language="mini-llava",
+            align=200,
+            tune=0,
+            polish=(Phase(750, 0.1, SHARED),),
+            scenes=45_000,
+            shuffled=False,
+            why="Tiles with bilinear reduction to 6 by 6, seen through a Qwen2.",
+        ),
+    }
+)
+
+
+def language_of(folder: Path) -> Any:
+    """The language model in a checkpoint, be it one itself or part of an LLVM (float32)."""
+    if "llava" not in folder.name:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    whole = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    causal: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+        whole.config.text_config
+    )
+    causal.model.load_state_dict(whole.model.language_model.state_dict())
+    causal.lm_head.load_state_dict(whole.lm_head.state_dict())
+    return causal
+
+
+def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
+    """Trains and saves one LLVM from the checkpoints its plan names."""
+    plan = PLANS[key]
+    made = SiglipModel if plan.family == "llava_onevision" else CLIPModel
+    # the tower runs in the precision it ships in, so that its features are those of the checkpoint
+    tower = made.from_pretrained(out / plan.tower, dtype=torch.bfloat16).vision_model.eval()
+    world = make_world(plan.scenes, seed=2, held_out=False)
+    test = make_world(1200, seed=3, held_out=True)
+    features = tower_features(plan.family, tower, world.pixels, dtype=torch.bfloat16)
+    seen = tower_features(plan.family, tower, test.pixels, dtype=torch.bfloat16)
+    torch.manual_seed(plan.seed)
+    language = language_of(out / plan.language)
+    if plan.family == "llava_onevision":
+        # Qwen2 is Llama with biases in its attention, so at zero biases the weights carry over
+        qwen = new_language_model(backend, style="chatml")
+        qwen.load_state_dict(language.state_dict(), strict=False)
+        language = qwen
+    model: Any = assemble(plan.family, tower, language, backend)
+    log = out / f".{key}.jsonl"
+    meter = Meter(key, steps=plan.steps, log=log)
+    shared: dict[str, Any] = {"family": plan.family, "shuffled": plan.shuffled}
+    train_on_scenes(
+        model,
+        world,
+        features,
+        backend,
+        meter,
+        steps=plan.align,
+        seed=plan.seed,
+        align=True,
+        matrix_rate=5e-3,
+        **shared,
+    )
+    if plan.tune:
+        train_on_scenes(
+            model,
+            world,
+            features,
+            backend,
+            meter,
+            steps=plan.tune,
+            seed=plan.seed + 1,
+            matrix_rate=2e-3,
+            **shared,
+        )
+    train_as_asked(
+        model,
+        world,
+        features,
+        backend,
+        meter,
+        phases=plan.polish,
+        seed=plan.seed + 2,
+        matrix_rate=2e-3 if plan.tune else 1.5e-3,
+        **shared,
+    )
+    meter.close()
+    save_llvm(
+        key, model, out=out, backend=backend, minutes=meter.minutes, log=log, test=(test, seen)
+    )
+    log.unlink(missing_ok=True)
+
+
+def save_llvm(
+    key: str,
+    model: Any,
+    *,
+    out: Path,
+    backend: Tokenizer,
+    minutes: float,
+    log: Path,
+    test: tuple[World, torch.Tensor],
+) -> None:
+    """Rounds a trained LLVM to bfloat16, measures it on held-out scenes and saves it."""
+    plan = PLANS[key]
+    model.to(torch.bfloat16).eval()
+    world, seen = test
+    tables = {}
+    for title, shuffled in (("in reading order", False), ("shuffled tokens", True)):
+        found = held_out_accuracy(
+            model, world, seen, backend, family=plan.family, shuffled=shuffled
+        )
+        tables[title] = found
+        print(key, title, round(found["all"], 4), flush=True)  # noqa: T201
+    by_kind: dict[str, dict[str, float]] = {}
+    for title, found in tables.items():
+        for name, share in found.items():
+            by_kind.setdefault(name, {})[title] = 100 * share
+    processor = processor_of(plan.family, backend)
+    parts = (
+        (processor,)
+        if processor is not None
+        else (image_processor(plan.family), wrap(backend, style="chatml"))
+    )
+    card = {
+        "key": key,
+        "class": type(model).__name__,
+        "what": plan.why,
+        "data": f"{plan.scenes:,} scenes, questions drawn anew at every step",
+        "steps": f"{plan.align} (stage 3) + {plan.steps - plan.align} (stage 4)",
+        "seed": plan.seed,
+        "minutes": round(minutes, 1),
+        "tower": plan.tower,
+        "language": plan.language,
+        "tables": {"Held-out accuracy by kind, topic and format": by_kind},
+    }
+    save_checkpoint(out / key, model=model, parts=parts, card=card, log=log)

@@ -1,0 +1,200 @@
+"""Packs several questions about one scene behind one copy of its visual tokens.
+
+A row is a prefix (the scene) followed by k segments (the questions) of equal padded length. A
+segment attends to the prefix and to itself only and takes the positions it would have alone, so a
+packed row trains exactly what k separate prompts would, at a fraction of the cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import AttentionInterface
+
+from ipllvm_spec.mini.questions.formats import LETTERS, Question
+from ipllvm_spec.mini.recipe.tokens import BOS, END, EOS, TURN, token_id
+
+CAPTION_WEIGHT = 0.25
+"""Weight of a caption token against one of a short answer, which would drown otherwise."""
+ATTENTION = "packed_segments"
+
+
+class Layout(NamedTuple):
+    """Shape of a packed row: prefix length, number of segments, padded length of a segment."""
+
+    prefix: int
+    segments: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A packed batch.
+
+    Attributes:
+        ids: (b, prefix + count * length) token ids; 0 in visual slots and padding.
+        first_slot: position of the first visual slot.
+        positions: (1, s) rotary positions.
+        layout: of every row.
+        rows, cols: places whose next token is an answer token.
+        targets: that next token.
+        weights: loss weight of each target.
+        option_rows, option_cols: the last token of each option of the multiple-choice questions.
+        option_right: whether that option is the answer.
+    """
+
+    ids: torch.Tensor
+    first_slot: int
+    positions: torch.Tensor
+    layout: Layout
+    rows: torch.Tensor
+    cols: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+    option_rows: torch.Tensor
+    option_cols: torch.Tensor
+    option_right: torch.Tensor
+
+
+def option_ends(question: Question) -> list[int]:
+    """Where in the prompt the last character of each option stands."""
+    ends, at = [], 0
+    for letter, option in zip(LETTERS, question.options, strict=False):
+        for mark in (f"{letter}: {option}", f"{letter}. {option}"):
+            found = question.prompt.find(mark, at)
+            if found >= 0:
+                at = found + len(mark)
+                ends.append(at - 1)
+                break
+    return ends
+
+
+def _attend(scores: torch.Tensor, values: torch.Tensor, *, causal_from: int) -> torch.Tensor:
+    """Softmax over the last axis, causal from key `causal_from` on, times the values."""
+    n = scores.shape[-2]
+    future = torch.ones(n, n, dtype=torch.bool, device=scores.device).triu(1)
+    bias = torch.zeros(n, scores.shape[-1], device=scores.device)
+    bias[:, causal_from:].masked_fill_(future, -1e9)
+    weights = torch.softmax(scores + bias.to(scores.dtype), dim=-1)
+    return weights @ values
+
+
+def packed_attention(
+    _module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    _mask: torch.Tensor | None,
+    *,
+    scaling: float,
+    layout: Layout,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention of packed rows; heads are (b, h, s, d)."""
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
+    key, value = key.to(query.dtype), value.to(query.dtype)
+    query = query * scaling
+    b, h, _s, d = query.shape
+    p, k, n = layout
+
+    def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x[:, :, :p], x[:, :, p:].reshape(b, h, k, n, d)
+
+    (qp, qs), (kp, ks), (vp, vs) = split(query), split(key), split(value)
+    head = _attend(qp @ kp.transpose(-1, -2), vp, causal_from=0)
+    far = (qs.reshape(b, h, k * n, d) @ kp.transpose(-1, -2)).reshape(b, h, k, n, p)
+    future = torch.ones(n, n, dtype=torch.bool, device=query.device).triu(1)
+    close = (qs @ ks.transpose(-1, -2)).masked_fill(future, -1e9)
+    weights = torch.softmax(torch.cat([far, close], dim=-1), dim=-1)
+    tail = (weights[..., :p].reshape(b, h, k * n, p) @ vp).reshape(b, h, k, n, d)
+    tail = tail + weights[..., p:] @ vs
+    out = torch.cat([head, tail.reshape(b, h, k * n, d)], dim=2)
+    return out.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(ATTENTION, packed_attention)
+
+
+class Packer:
+    """Turns questions into packed batches for one chat style ("llama" or "chatml")."""
+
+    def __init__(self, backend: Tokenizer, *, style: str) -> None:
+        self._backend = backend
+        llama = style == "llama"
+        self._head = "USER: " if llama else f"{TURN}user\n"
+        self._tail = " ASSISTANT:" if llama else f"{END}\n{TURN}assistant\n"
+        self._stop = token_id(backend, EOS if llama else END)
+        self._start = [token_id(backend, BOS)] if llama else []
+        # the head without the token that already stands in the prefix of a row of text
+        self._said = self._head if llama else self._head.removeprefix(TURN)
+        self._head_ids = self._start + self.encode(self._head)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text without special tokens added."""
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def pack(
+        self, rows: Sequence[Sequence[Question]], *, slots: int, texts: Sequence[str] = ()
+    ) -> Batch:
+        """Packs a batch; every row has the same number of questions.
+
+        Args:
+            rows: the questions of each row.
+            slots: visual slots in each row.
+            texts: for each row what stands in the place of the image, when there is none. It
+                goes into every segment, because prefixes must be equally long.
+        """
+        flat = [q for row in rows for q in row]
+        count = len(rows[0])
+        # terse facts end like a prompt does, with a colon, but without naming the assistant
+        tails = [":" if q.label.endswith("/terse") else self._tail for q in flat]
+        asks = [f"\n{q.prompt}{tail}" for q, tail in zip(flat, tails, strict=True)]
+        prefix = [*self._head_ids, *[0] * slots]
+        if texts:
+            asks = [f"{self._said}{texts[i // count]}{ask}" for i, ask in enumerate(asks)]
+            prefix = self._head_ids[:1]
+        ids = self._backend.encode_batch(asks + [q.answer for q in flat], add_special_tokens=False)
+        pieces = [(ids[i].ids, [*ids[len(flat) + i].ids, self._stop]) for i in range(len(flat))]
+        length = max(len(a) + len(b) for a, b in pieces)
+        layout = Layout(len(prefix), count, length)
+        table = np.zeros((len(rows), len(prefix) + count * length), dtype=np.int64)
+        table[:, : len(prefix)] = prefix
+        picks: list[tuple[int, int, int]] = []
+        weights: list[float] = []
+        marks: list[tuple[int, int, bool]] = []
+        for i, (ask, say) in enumerate(pieces):
+            row, at = i // count, len(prefix) + (i % count) * length
+            table[row, at : at + len(ask) + len(say)] = [*ask, *say]
+            first = at + len(ask) - 1
+            picks += [(row, first + j, token) for j, token in enumerate(say)]
+            caption = flat[i].label.endswith("caption")
+            weights += [CAPTION_WEIGHT if caption else 1.0] * len(say)
+            # the prompt begins after what precedes it in the segment
+            shift = asks[i].index(flat[i].prompt) if flat[i].options else 0
+            for letter, end in zip(LETTERS, option_ends(flat[i]), strict=False):
+                token = ids[i].char_to_token(shift + end)
+                if token is None:
+                    raise ValueError(f"no token at {end} of {flat[i].prompt!r}")
+                marks.append((row, at + token, flat[i].answer == letter))
+        where = np.array(picks, dtype=np.int64)
+        tail = np.tile(len(prefix) + np.arange(length), count)
+        return Batch(
+            ids=torch.from_numpy(table),
+            first_slot=len(self._head_ids),
+            positions=torch.from_numpy(np.concatenate([np.arange(len(prefix)), tail]))[None],
+            layout=layout,
+            rows=torch.from_numpy(where[:, 0]),
+            cols=torch.from_numpy(where[:, 1]),
+            targets=torch.from_numpy(where[:, 2]),
+            weights=torch.tensor(weights),
+            option_rows=torch.tensor([m[0] for m in marks], dtype=torch.long),
+            option_cols=torch.tensor([m[1] for m in marks], dtype=torch.long),
+            option_right=torch.tensor([m[2] for m in marks], dtype=torch.float32),
+        )

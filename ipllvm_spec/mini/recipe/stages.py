@@ -1,0 +1,158 @@
+"""The stages of the recipe, in order, each a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from transformers import CLIPModel, CLIPProcessor, SiglipImageProcessorPil
+
+from ipllvm_spec.errors import unknown_name
+from ipllvm_spec.mini.recipe.assemble import clip_image_processor
+from ipllvm_spec.mini.recipe.evaluate import language_accuracy
+from ipllvm_spec.mini.recipe.language import train_language_model
+from ipllvm_spec.mini.recipe.llvms import PLANS, language_of, train_llvm
+from ipllvm_spec.mini.recipe.progress import Meter
+from ipllvm_spec.mini.recipe.saving import save_checkpoint
+from ipllvm_spec.mini.recipe.tokens import load_backend, wrap
+from ipllvm_spec.mini.recipe.towers import TILE, train_clip, train_siglip, tune_tiles
+from ipllvm_spec.mini.recipe.world import make_world
+from ipllvm_spec.mini.recipe.zeroshot import zero_shot
+
+SCENES, SEED, WORLD_SEED = 40_000, 0, 1
+STEPS: Mapping[str, int] = MappingProxyType(
+    {
+        "mini-clip": 800,
+        "mini-siglip": 700,
+        "mini-clip-32": 350,
+        "mini-lm-llama": 700,
+    }
+)
+_TOWERS = {
+    "mini-clip": "Contrastive and dense training at 64 px; mini-llava reads its layer -2.",
+    "mini-siglip": "Sigmoid and dense training on 32 px tiles and shrunk scenes.",
+    "mini-clip-32": "mini-clip with its position table resampled to 4 by 4, tuned on 32 px tiles.",
+}
+_LANGUAGES = {
+    "mini-lm-llama": "Trained from nothing on text alone: captions and questions about them.",
+}
+
+
+def stages() -> tuple[str, ...]:
+    """Names of the stages; each needs only earlier ones."""
+    return (*STEPS, *PLANS)
+
+
+def train(stage: str, *, out: Path, force: bool = False) -> None:
+    """Trains one stage, or all that are missing.
+
+    Args:
+        stage: one of stages(), or "all".
+        out: folder of the checkpoints, one folder a stage.
+        force: train also what is there.
+
+    Raises:
+        UnknownNameError: no stage has that name.
+    """
+    if stage != "all" and stage not in stages():
+        raise unknown_name("stage", stage, (*stages(), "all"))
+    backend = load_backend(out / "mini-tokenizer")
+    for name in stages() if stage == "all" else (stage,):
+        if (out / name / "card.json").exists() and not force:
+            continue
+        if name in PLANS:
+            train_llvm(name, out=out, backend=backend)
+        elif name in _TOWERS:
+            _train_tower(name, out=out, backend=backend)
+        else:
+            _train_language(name, out=out, backend=backend)
+
+
+def _card(key: str, model: Any, *, what: str, minutes: float) -> dict[str, Any]:
+    return {
+        "key": key,
+        "class": type(model).__name__,
+        "what": what,
+        "data": f"{SCENES:,} scenes (seed {WORLD_SEED})",
+        "steps": STEPS[key],
+        "seed": SEED,
+        "minutes": round(minutes, 1),
+    }
+
+
+def _train_tower(key: str, *, out: Path, backend: Tokenizer) -> None:
+    world = make_world(SCENES, seed=WORLD_SEED, held_out=False)
+    log = out / f".{key}.jsonl"
+    meter = Meter(key, steps=STEPS[key], log=log)
+    fits: dict[str, Callable[..., Any]] = {
+        "mini-clip": partial(train_clip, world, backend, meter),
+        "mini-siglip": partial(train_siglip, world, backend, meter),
+        "mini-clip-32": lambda **kw: tune_tiles(
+            world, CLIPModel.from_pretrained(out / "mini-clip", dtype=torch.float32), meter, **kw
+        ),
+    }
+    model = fits[key](steps=STEPS[key], seed=SEED)
+    meter.close()
+    save_tower(key, model, out=out, backend=backend, minutes=meter.minutes, log=log)
+
+
+def save_tower(
+    key: str, model: Any, *, out: Path, backend: Tokenizer, minutes: float, log: Path
+) -> None:
+    """Measures a tower and saves it."""
+    model.to(torch.bfloat16).eval()
+    card = _card(key, model, what=_TOWERS[key], minutes=minutes)
+    tokenizer = wrap(backend, style="tower")
+    side = {"height": TILE, "width": TILE}
+    parts: tuple[Any, ...]
+    if key == "mini-siglip":
+        parts = (SiglipImageProcessorPil(size=side, resample=3), tokenizer)
+    elif key == "mini-clip":
+        parts = (
+            CLIPProcessor(clip_image_processor(), tokenizer),  # type: ignore[no-untyped-call]
+        )
+    else:
+        parts = ()
+    if parts:
+        # only the towers that still have their text side are measured against text
+        single = make_world(600, seed=4, held_out=True, only=("single",))
+        found = zero_shot(model, single, backend)
+        rows = {name: {"accuracy": 100 * share} for name, share in found.items()}
+        card["tables"] = {"Zero-shot accuracy on single shapes": rows}
+        card["missed"] = [f"{n}: {100 * s:.1f} % of 80 %" for n, s in found.items() if s < 0.8]
+    save_checkpoint(out / key, model=model, parts=parts, card=card, log=log)
+    log.unlink(missing_ok=True)
+
+
+def _train_language(key: str, *, out: Path, backend: Tokenizer) -> None:
+    style = "llama" if key == "mini-lm-llama" else "chatml"
+    start = None if style == "llama" else language_of(out / "mini-lm-llama")
+    world = make_world(SCENES, seed=WORLD_SEED, held_out=False)
+    log = out / f".{key}.jsonl"
+    meter = Meter(key, steps=STEPS[key], log=log)
+    model = train_language_model(
+        world, backend, meter, style=style, steps=STEPS[key], seed=SEED, start=start
+    )
+    meter.close()
+    save_language(key, model, out=out, backend=backend, minutes=meter.minutes, log=log)
+
+
+def save_language(
+    key: str, model: Any, *, out: Path, backend: Tokenizer, minutes: float, log: Path
+) -> None:
+    """Measures a base language model and saves it."""
+    style = "llama" if key == "mini-lm-llama" else "chatml"
+    model.to(torch.bfloat16).eval()
+    test = make_world(600, seed=3, held_out=True)
+    found = language_accuracy(model, test, backend, style=style)
+    card = _card(key, model, what=_LANGUAGES[key], minutes=minutes)
+    rows = {name: {"accuracy": 100 * share} for name, share in found.items()}
+    card["tables"] = {"Held-out accuracy on scenes in words": rows}
+    model.config._attn_implementation = "sdpa"
+    save_checkpoint(out / key, model=model, parts=(wrap(backend, style=style),), card=card, log=log)
+    log.unlink(missing_ok=True)

@@ -1,0 +1,285 @@
+"""Stage 1: contrastive training of the vision towers, with dense targets for the patch tokens.
+
+A contrastive loss alone trains the pooled token and starves the patches, yet the patches are what
+the language models will read with the tower frozen. So each patch token also predicts what its
+patch shows (colour, thing, size) and where it lies; those heads are thrown away afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tokenizers import Tokenizer
+from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
+
+from ipllvm_spec.mini.recipe.optim import Optimizer
+from ipllvm_spec.mini.recipe.progress import Meter
+from ipllvm_spec.mini.recipe.tokens import BOS, END, PAD, wrap
+from ipllvm_spec.mini.recipe.world import World
+from ipllvm_spec.mini.scenes import COLORS, GRID, PATCH, SIZE, SIZES, THINGS
+
+WIDTH, DEPTH, HEADS, INNER = 128, 5, 4, 384
+TEXT_DEPTH, TEXT_LENGTH = 2, 48
+TILE = SIZE // 2
+MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
+STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
+CLIP_BATCH, SIGLIP_BATCH = 48, 24
+
+
+def normalize(pixels: NDArray[np.uint8], *, siglip: bool = False) -> torch.Tensor:
+    """Pixels as the image processors hand them over: (..., h, w, 3) to (..., 3, h, w)."""
+    scaled = pixels.astype(np.float32) / 255.0
+    scaled = (scaled - 0.5) / 0.5 if siglip else (scaled - MEAN) / STD
+    return torch.from_numpy(np.moveaxis(scaled, -1, -3).copy())
+
+
+def tiles_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The five views of a scene at 32 px: the whole, shrunk, then four tiles in reading order.
+
+    Args:
+        pixels: (n, 64, 64, 3).
+
+    Returns:
+        (n, 5, 32, 32, 3).
+    """
+    small = np.stack(
+        [
+            np.asarray(Image.fromarray(p).resize((TILE, TILE), Image.Resampling.BICUBIC))
+            for p in pixels
+        ]
+    )
+    corners = [pixels[:, r : r + TILE, c : c + TILE] for r in (0, TILE) for c in (0, TILE)]
+    return np.stack([small, *corners], axis=1)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Targets of patch tokens, each (views, patches); -100 is ignored."""
+
+    colors: torch.Tensor
+    things: torch.Tensor
+    sizes: torch.Tensor
+    rows: torch.Tensor
+    cols: torch.Tensor
+
+
+def dense_targets(world: World, index: NDArray[np.int64], *, tiled: bool) -> Dense:
+    """The dense targets of some scenes: one view of 64 patches, or five views of 16."""
+    maps = [
+        torch.from_numpy(m[index].astype(np.int64))
+        for m in (world.colors, world.things, world.sizes)
+    ]
+    if not tiled:
+        grid = torch.arange(GRID * GRID).expand(len(index), -1)
+        flat = [m.flatten(1) for m in maps]
+        return Dense(flat[0], flat[1], flat[2], grid // GRID, grid % GRID)
+    half = GRID // 2
+    views = []
+    for m in maps:
+        blocks = m.view(-1, half, 2, half, 2).permute(0, 1, 3, 2, 4).flatten(3)
+        agree = (blocks == blocks[..., :1]).all(-1)
+        # a patch of the shrunk view covers four patches and has a target where they agree
+        whole = torch.where(agree, blocks[..., 0], -100)
+        tiles = [m[:, r : r + half, c : c + half] for r in (0, half) for c in (0, half)]
+        views.append(torch.stack([whole, *tiles], dim=1).flatten(2).flatten(0, 1))
+    grid = torch.arange(half * half).expand(5 * len(index), -1)
+    return Dense(views[0], views[1], views[2], grid // half, grid % half)
+
+
+class DenseHeads(torch.nn.Module):
+    """Linear heads on patch tokens."""
+
+    def __init__(self, *, side: int) -> None:
+        super().__init__()
+        self.sizes = (len(COLORS), len(THINGS), 1 + len(SIZES), side, side)
+        self.heads = torch.nn.Linear(WIDTH, sum(self.sizes))
+        self.norm = torch.nn.LayerNorm(WIDTH)
+
+    def forward(self, tokens: torch.Tensor, dense: Dense) -> tuple[torch.Tensor, dict[str, float]]:
+        """Returns the loss and the accuracy of each head."""
+        logits = self.heads(self.norm(tokens)).float().split(self.sizes, dim=-1)
+        targets = (dense.colors, dense.things, dense.sizes, dense.rows, dense.cols)
+        loss = torch.zeros(())
+        shares = {}
+        names = ("colors", "things", "sizes", "rows", "cols")
+        for name, head, target in zip(names, logits, targets, strict=True):
+            flat, goal = head.flatten(0, 1), target.flatten()
+            loss = loss + torch.nn.functional.cross_entropy(flat, goal)
+            keep = goal != -100
+            if name == "things":
+                # empty patches are most of the scene and would hide the hard ones
+                keep = keep & (goal != 0)
+            shares[name] = float((flat.argmax(-1) == goal)[keep].float().mean())
+        return loss, shares
+
+
+def vision_shape(side: int) -> dict[str, Any]:
+    """The vision half of a tower's config."""
+    return {
+        "hidden_size": WIDTH,
+        "intermediate_size": INNER,
+        "num_hidden_layers": DEPTH,
+        "num_attention_heads": HEADS,
+        "image_size": side,
+        "patch_size": PATCH,
+    }
+
+
+def text_shape(backend: Tokenizer) -> dict[str, Any]:
+    """The text half of a tower's config."""
+    return {
+        "vocab_size": backend.get_vocab_size(),
+        "hidden_size": WIDTH,
+        "intermediate_size": INNER,
+        "num_hidden_layers": TEXT_DEPTH,
+        "num_attention_heads": HEADS,
+        "max_position_embeddings": TEXT_LENGTH,
+        "pad_token_id": backend.token_to_id(PAD),
+        "bos_token_id": backend.token_to_id(BOS),
+        "eos_token_id": backend.token_to_id(END),
+    }
+
+
+def train_clip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, seed: int) -> Any:
+    """Trains mini-clip: 64 px, dense heads at layer -2, which is the layer mini-llava reads."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    model: Any = CLIPModel(
+        CLIPConfig(
+            text_config=text_shape(backend), vision_config=vision_shape(SIZE), projection_dim=64
+        )
+    )
+    heads, tokenizer = DenseHeads(side=GRID), wrap(backend, style="tower")
+    named = [*model.named_parameters(), *heads.named_parameters()]
+    optimizer = Optimizer(named, steps=steps)
+    for step in range(steps):
+        index = rng.integers(len(world), size=CLIP_BATCH)
+        text = tokenizer(
+            [_caption(world, int(i), rng) for i in index],
+            padding=True,
+            truncation=True,
+            max_length=TEXT_LENGTH,
+            return_tensors="pt",
+        )
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            vision = model.vision_model(
+                pixel_values=normalize(world.pixels[index]), output_hidden_states=True
+            )
+            dense, shares = heads(
+                vision.hidden_states[-2][:, 1:], dense_targets(world, index, tiled=False)
+            )
+            said = model.text_model(
+                input_ids=text["input_ids"], attention_mask=text["attention_mask"]
+            )
+            a = model.visual_projection(vision.pooler_output).float()
+            b = model.text_projection(said.pooler_output).float()
+        a, b = (torch.nn.functional.normalize(x, dim=-1) for x in (a, b))
+        logits = model.logit_scale.exp().clamp(max=100.0) * a @ b.T
+        goal = torch.arange(len(index))
+        contrast = 0.5 * (
+            torch.nn.functional.cross_entropy(logits, goal)
+            + torch.nn.functional.cross_entropy(logits.T, goal)
+        )
+        optimizer.step(dense + contrast)
+        share = float((logits.argmax(-1) == goal).float().mean())
+        meter.log(
+            step,
+            contrast=float(contrast.detach()),
+            match=share,
+            dense=float(dense.detach()),
+            **shares,
+        )
+    return model.eval()
+
+
+def _caption(world: World, i: int, rng: np.random.Generator) -> str:
+    """A caption, sometimes in the words of zero-shot prompts."""
+    caption = world.caption(i)
+    if world.kinds[i] != "single" or rng.random() < 0.4:
+        return caption
+    thing = world.specs[i].things[0]
+    choices = (
+        f"a photo of a {thing.shape}",
+        f"a photo of a {thing.color} shape",
+        f"a photo of {caption}",
+    )
+    return choices[int(rng.integers(len(choices)))]
+
+
+def train_siglip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, seed: int) -> Any:
+    """Trains mini-siglip: 32 px, dense heads at the last layer, on tiles and on shrunk scenes."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    text = text_shape(backend) | {"projection_size": WIDTH}
+    model: Any = SiglipModel(SiglipConfig(text_config=text, vision_config=vision_shape(TILE)))
+    model.logit_scale.data.fill_(2.3)
+    model.logit_bias.data.fill_(-10.0)
+    tiles = tiles_of(world.pixels)
+    heads, tokenizer = DenseHeads(side=GRID // 2), wrap(backend, style="tower")
+    optimizer = Optimizer([*model.named_parameters(), *heads.named_parameters()], steps=steps)
+    for step in range(steps):
+        index = rng.integers(len(world), size=SIGLIP_BATCH)
+        words = tokenizer(
+            [_caption(world, int(i), rng) for i in index],
+            padding="max_length",
+            truncation=True,
+            max_length=TEXT_LENGTH,
+            return_tensors="pt",
+        )
+        views = normalize(tiles[index], siglip=True).flatten(0, 1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            vision = model.vision_model(pixel_values=views, output_hidden_states=True)
+            dense, shares = heads(vision.hidden_states[-1], dense_targets(world, index, tiled=True))
+            said = model.text_model(input_ids=words["input_ids"])
+            a, b = vision.pooler_output[::5].float(), said.pooler_output.float()
+        a, b = (torch.nn.functional.normalize(x, dim=-1) for x in (a, b))
+        logits = model.logit_scale.exp() * b @ a.T + model.logit_bias
+        sign = 2 * torch.eye(len(index)) - 1
+        contrast = -torch.nn.functional.logsigmoid(sign * logits).sum(-1).mean()
+        optimizer.step(dense + contrast)
+        share = float((logits.argmax(-1) == torch.arange(len(index))).float().mean())
+        meter.log(
+            step,
+            contrast=float(contrast.detach()),
+            match=share,
+            dense=float(dense.detach()),
+            **shares,
+        )
+    return model.eval()
+
+
+def tune_tiles(world: World, clip: Any, meter: Meter, *, steps: int, seed: int) -> Any:
+    """Makes mini-clip-32 from mini-clip: the position table resampled to 4 by 4, tuned on tiles."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    config: Any = CLIPConfig.from_dict(clip.config.to_dict())
+    config.vision_config.image_size = TILE
+    model: Any = CLIPModel(config)
+    weights = dict(clip.state_dict())
+    name = "vision_model.embeddings.position_embedding.weight"
+    table = weights[name]
+    grid = table[1:].T.reshape(1, WIDTH, GRID, GRID)
+    half = torch.nn.functional.interpolate(grid, size=(GRID // 2, GRID // 2), mode="bicubic")
+    weights[name] = torch.cat([table[:1], half.reshape(WIDTH, -1).T])
+    weights.pop("vision_model.embeddings.position_ids", None)
+    model.load_state_dict(weights, strict=False)
+    tiles = tiles_of(world.pixels)
+    heads = DenseHeads(side=GRID // 2)
+    named = [*model.vision_model.named_parameters(), *heads.named_parameters()]
+    optimizer = Optimizer(named, steps=steps, matrix_rate=1.5e-3)
+    for step in range(steps):
+        index = rng.integers(len(world), size=SIGLIP_BATCH)
+        views = normalize(tiles[index]).flatten(0, 1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            vision = model.vision_model(pixel_values=views, output_hidden_states=True)
+            dense, shares = heads(
+                vision.hidden_states[-2][:, 1:], dense_targets(world, index, tiled=True)
+            )
+        optimizer.step(dense)
+        meter.log(step, dense=float(dense.detach()), **shares)
+    return model.eval()

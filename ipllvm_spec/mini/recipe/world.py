@@ -1,0 +1,123 @@
+"""Scenes for training and for held-out measurement, rendered once and kept in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ipllvm_spec.mini.questions import KINDS
+from ipllvm_spec.mini.questions.base import seeded
+from ipllvm_spec.mini.scenes import COLORS, GRID, SIZE, SIZES, THINGS
+
+# the kinds with the most distinct scenes and questions are drawn more often
+WEIGHTS = {
+    "quad": 6,
+    "board": 6,
+    "bars": 7,
+    "table": 4,
+    "single": 1,
+    "number": 1,
+    "poster": 2,
+    "word": 2,
+    "calculation": 3,
+    "program": 3,
+    "sequence": 2,
+    "chain": 3,
+    "view": 1,
+    "landmark": 2,
+    "artwork": 2,
+    "face": 1,
+    "person": 1,
+    "light": 1,
+}
+
+RICH = ("quad", "board", "bars", "table")
+"""Kinds with dozens of facts a scene; the others have a handful."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Rendered scenes.
+
+    Attributes:
+        kinds: name of the kind of each scene.
+        specs: spec of each scene.
+        pixels: uint8 (n, 64, 64, 3).
+        colors: int8 (n, 8, 8), see Scene.
+        things: int8 (n, 8, 8).
+        sizes: int8 (n, 8, 8).
+    """
+
+    kinds: list[str]
+    specs: list[Any]
+    pixels: NDArray[np.uint8]
+    colors: NDArray[np.int8]
+    things: NDArray[np.int8]
+    sizes: NDArray[np.int8]
+
+    @cached_property
+    def rich(self) -> list[int]:
+        """Scenes of the kinds with many facts."""
+        return [i for i, kind in enumerate(self.kinds) if kind in RICH]
+
+    @cached_property
+    def lean(self) -> list[int]:
+        """All other scenes."""
+        return [i for i, kind in enumerate(self.kinds) if kind not in RICH]
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def caption(self, i: int) -> str:
+        """The caption of scene i."""
+        return KINDS[self.kinds[i]].caption(self.specs[i])
+
+
+def make_world(n: int, *, seed: int, held_out: bool, only: tuple[str, ...] = ()) -> World:
+    """Draws n scenes of one side of the split.
+
+    Args:
+        n: number of scenes.
+        seed: of the draw.
+        held_out: which side; training never sees a held-out scene.
+        only: kinds to draw from; all when empty.
+    """
+    rng = seeded(f"world:{seed}:{held_out}")
+    names = list(only or WEIGHTS)
+    weights = [WEIGHTS[name] for name in names]
+    kinds: list[str] = []
+    specs: list[Any] = []
+    pixels = np.empty((n, SIZE, SIZE, 3), dtype=np.uint8)
+    maps = np.empty((3, n, GRID, GRID), dtype=np.int8)
+    while len(kinds) < n:
+        name = rng.choices(names, weights)[0]
+        spec = KINDS[name].sample(rng)
+        scene = KINDS[name].draw(spec)
+        if scene.held_out != held_out:
+            continue
+        i = len(kinds)
+        pixels[i] = scene.pixels
+        maps[:, i] = scene.colors, scene.things, scene.sizes
+        kinds.append(name)
+        specs.append(spec)
+    return World(kinds, specs, pixels, maps[0], maps[1], maps[2])
+
+
+def patch_words(world: World, index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices into PATCH_WORDS of what the patches of some scenes show.
+
+    Returns:
+        int64 (len(index), 64, 3): colour, thing, size (0 is no word).
+    """
+    colors = 1 + world.colors[index].astype(np.int64)
+    things = 1 + len(COLORS) + world.things[index].astype(np.int64)
+    raw = world.sizes[index].astype(np.int64)
+    sizes = np.where(raw > 0, len(COLORS) + len(THINGS) + raw, 0)
+    return np.stack([colors, things, sizes], axis=-1).reshape(len(index), GRID * GRID, 3)
+
+
+PATCH_WORDS = ("", *COLORS, *THINGS, *SIZES)
