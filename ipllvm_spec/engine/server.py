@@ -29,6 +29,7 @@ from ipllvm_spec.errors import EngineError, IpllvmError
 _PARENT_CHECK_S = 1.0
 #: How long an ending engine waits for a commit under way.
 _LAST_COMMIT_S = 2.0
+_LAST_RESORT_S = 15.0
 
 
 class Server:
@@ -128,12 +129,18 @@ def end_with_parent(server: Server, engine: Engine) -> None:
             ready, _, _ = select.select([sys.stdin], [], [], _PARENT_CHECK_S)
             if (ready and not os.read(sys.stdin.fileno(), 1024)) or os.getppid() != parent:
                 break
-        server.close()
-        _clear_if_orphaned(server.socket.parent, parent)
-        engine.abandon(patience_s=_LAST_COMMIT_S)
-        logging.shutdown()
-        # Not sys.exit: compute and connection threads would be waited for.
-        os._exit(0)
+        # Whatever tidying up raises or waits for, the process must not outlive its parent.
+        last_resort = threading.Timer(_LAST_RESORT_S, os._exit, (0,))
+        last_resort.daemon = True
+        last_resort.start()
+        try:
+            server.close()
+            _clear_if_orphaned(server.socket.parent, parent)
+            engine.abandon(patience_s=_LAST_COMMIT_S)
+            logging.shutdown()
+        finally:
+            # Not sys.exit: compute and connection threads would be waited for.
+            os._exit(0)
 
     threading.Thread(target=watch, daemon=True, name="ipllvm-watch").start()
 
