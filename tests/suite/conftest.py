@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +68,19 @@ def leftovers(run_dir: Path) -> list[str]:
 
 #: One benchmark and few units: the smallest run that takes the whole path.
 SMALL = ("--models", "mini-llava", "--benchmarks", "mmstar", "--units", "40")
+
+
+def wait_for_answers(run_dir: Path) -> None:
+    """Waits until the first batch is stored."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if (run_dir / "cells.sqlite").exists() and answers(run_dir) > 0:
+            return
+        time.sleep(0.2)
+    raise AssertionError("nothing was measured")
+
+
+def answers(run_dir: Path) -> int:
+    """Counts stored answers."""
+    with sqlite3.connect(run_dir / "cells.sqlite") as store:
+        return int(store.execute("SELECT count(*) FROM results").fetchone()[0])

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from ipllvm_spec.benchmarks.sources import twin_folder
-from tests.suite.conftest import ROOT, SMALL, command, ipllvm, leftovers
+from tests.suite.conftest import (
+    ROOT,
+    SMALL,
+    answers,
+    command,
+    ipllvm,
+    leftovers,
+    wait_for_answers,
+)
 
 CHECKPOINT = ROOT / "ipllvm_spec/mini/checkpoints/mini-llava"
 ONE = ("-n", "1", "-k", "image_matters", "--benchmarks", "mmstar", "--units", "32")
@@ -140,24 +147,6 @@ def test_ctrl_c_ends_everything_and_keeps_what_was_measured(tmp_path):
     assert process.returncode == 2, output
     assert leftovers(run_dir) == []
     assert answers(run_dir) > 0
-
-
-def wait_for_answers(run_dir):
-    """Waits until the first batch is stored."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if (run_dir / "cells.sqlite").exists() and answers(run_dir) > 0:
-            return
-        time.sleep(0.2)
-    raise AssertionError("nothing was measured")
-
-
-def answers(run_dir):
-    """Counts stored answers."""
-    import sqlite3
-
-    with sqlite3.connect(run_dir / "cells.sqlite") as store:
-        return store.execute("SELECT count(*) FROM results").fetchone()[0]
 
 
 def test_undecided_is_a_skip_unless_strict(run):

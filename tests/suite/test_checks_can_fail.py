@@ -59,10 +59,21 @@ def test_the_average_follows_its_benchmarks(run, tmp_path):
 
 
 def test_a_guard_that_fails_withholds_every_robustness_verdict(run, tmp_path):
-    """A blind model keeps its answers under any shuffle; that must not count as robust."""
+    """Constant answers survive any shuffle; that must not count as robust."""
     found = outcomes(
-        run, tmp_path, "--models", "mini-llava~zero_tower", "--benchmarks", "mmstar",
+        run, tmp_path, "--models", "mini-llava~forced_a", "--benchmarks", "mmstar",
         "-k", "accuracy_survives",
     )  # fmt: skip
 
     assert set(found.values()) == {"INCONCLUSIVE"}
+
+
+def test_a_shuffle_that_changes_nothing_is_an_error(run):
+    """A zeroed tower makes equal tokens: their order is no intervention, so nothing is decided."""
+    done = run(
+        "-n", "1", "--models", "mini-llava~zero_tower", "--benchmarks", "mmstar",
+        "-k", "accuracy_survives", "--units", "32",
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "InertInterventionError" in done.stdout

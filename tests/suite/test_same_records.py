@@ -6,13 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import psutil
 import pytest
 
 from ipllvm_spec.engine.exchange import export_store
-from tests.suite.conftest import ROOT, SMALL, command, leftovers
+from tests.suite.conftest import ROOT, SMALL, command, leftovers, wait_for_answers
 
 #: Identity, one permutation and one control over two windows of units.
 OPTIONS = (*SMALL, "-k", "accuracy_survives or image_matters")
@@ -60,17 +59,12 @@ def test_an_engine_killed_in_mid_batch_is_restarted_and_changes_nothing(tmp_path
 
 
 def engine_at_work(pid, run_dir):
-    """Waits until the engine of a run holds a store and returns its process id."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for child in psutil.Process(pid).children(recursive=True):
-            if "ipllvm_spec.engine.process" in " ".join(child.cmdline()):
-                log = run_dir / "engine-0.log"
-                if (run_dir / "cells.sqlite").exists() and log.exists():
-                    time.sleep(4.0)
-                    return child.pid
-        time.sleep(0.1)
-    raise AssertionError("no engine was started")
+    """Waits until the engine of a run has stored its first batch and returns its process id."""
+    wait_for_answers(run_dir)
+    for child in psutil.Process(pid).children(recursive=True):
+        if "ipllvm_spec.engine.process" in " ".join(child.cmdline()):
+            return child.pid
+    raise AssertionError("the engine has gone already")
 
 
 def test_a_second_run_asks_no_model_anything(run, tmp_path):
