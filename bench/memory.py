@@ -20,6 +20,8 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 MIB = 1024 * 1024
+#: How execnet starts the interpreter of an xdist worker.
+WORKER = "exec(eval(sys.stdin.readline()))"
 
 
 @dataclass
@@ -44,7 +46,7 @@ def sample(run: psutil.Process, peak: Peak) -> None:
         total += pss
         if "ipllvm_spec.engine.process" in command:
             engines.append(pss)
-        elif "execnet" in command:
+        elif WORKER in command:
             workers.append(pss)
     peak.total = max(peak.total, total)
     peak.engines = max(peak.engines, len(engines))

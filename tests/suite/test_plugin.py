@@ -64,7 +64,7 @@ def test_plan_prints_costs_and_loads_no_model(run, tmp_path):
 def test_four_workers_share_one_engine_and_import_no_torch(tmp_path):
     """Models are shared because workers do not have any."""
     line = command(*SMALL, "-n", "4", "--run-dir", str(tmp_path / "run"))
-    engines, heavy = set(), []
+    engines, workers, heavy = set(), set(), []
     with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         reader = threading.Thread(target=process.communicate)
         reader.start()
@@ -74,7 +74,8 @@ def test_four_workers_share_one_engine_and_import_no_torch(tmp_path):
                     text = " ".join(child.cmdline())
                     if "ipllvm_spec.engine.process" in text:
                         engines.add(child.pid)
-                    elif "execnet" in text:
+                    elif "exec(eval(sys.stdin.readline()))" in text:
+                        workers.add(child.pid)
                         maps = {entry.path for entry in child.memory_maps()}
                         heavy += [path for path in maps if "libtorch" in path]
                 except psutil.NoSuchProcess:
@@ -83,6 +84,7 @@ def test_four_workers_share_one_engine_and_import_no_torch(tmp_path):
         reader.join()
 
     assert len(engines) == 1
+    assert len(workers) == 4
     assert heavy == []
 
 
