@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -56,6 +57,9 @@ def run(context: typer.Context) -> None:
         str(root / "properties"),
         f"--rootdir={root}",
         f"--config-file={files('ipllvm_spec') / 'suite.ini'}",
+        "-o",
+        # In the file it would be relative to the package, whose `statistics` hides Python's own.
+        f"pythonpath={shlex.quote(str(root))}",
         "-o",
         f"cache_dir={Path.cwd() / '.pytest_cache'}",
         *context.args,
