@@ -52,3 +52,10 @@ def test_the_published_layout(key: str) -> None:
     assert names & {"processor_config.json", "preprocessor_config.json"}
     config = json.loads((FOLDER / key / "config.json").read_text(encoding="utf-8"))
     assert config["text_config"]["hidden_size"] == config["vision_config"]["hidden_size"] == 128
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_path_of_the_training_machine_is_shipped(key: str) -> None:
+    """Configs name no folder; where a part was loaded from is nobody's business."""
+    config = (FOLDER / key / "config.json").read_text(encoding="utf-8")
+    assert ': "/' not in config

@@ -30,6 +30,10 @@ def save_checkpoint(
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
+        for config in (model.config, getattr(model.config, "text_config", None)):
+            if config is not None:
+                # Where a part was loaded from is a path on the machine that trained it.
+                config._name_or_path = ""
         model.to(torch.bfloat16).save_pretrained(temporary)
         for part in parts:
             part.save_pretrained(temporary)
