@@ -149,12 +149,18 @@ def _clear_if_orphaned(folder: Path, parent: int) -> None:
     """Removes the folder of the sockets when the parent has died and so could not do it."""
     state = folder / STATE_FILE
     deadline = time.monotonic() + _PARENT_CHECK_S
-    # An orderly stop removes the state first. Otherwise the parent has given up and lives on, or
-    # it is dying: its pipe closes a moment before its children change their parent.
-    while state.exists() and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        # Looked at in this order: another orphan removes the state too, but only after all of them
+        # have changed their parent, so a state gone before a parent's change is an orderly stop.
+        orderly = not state.exists()
         if os.getppid() != parent:
             with contextlib.suppress(OSError):
                 state.unlink(missing_ok=True)
+                # Fails while another engine still has its socket here; the last one succeeds.
                 folder.rmdir()
             return
+        if orderly:
+            return
+        # The parent has given up and lives on, or it is dying: its pipe closes a moment before
+        # its children change their parent.
         time.sleep(0.02)
