@@ -7,7 +7,7 @@ Asks the MMStar twin intact and under five permutations, per model:
 * + reuse: with each image encoded once; + batching: with batches instead;
 * engine: as it is, with both.
 
-All with the same threads on the same machine in one run; absolute times mean little, the ratios
+All with the same cores of the same machine in one run; absolute times mean little, the ratios
 do. Usage: ``python bench/throughput.py [--model mini-llava]... [--units 300]``
 """
 
@@ -37,16 +37,14 @@ def conditions() -> list[tuple[Intervention, int]]:
     return [(Identity(), 0), *((PermuteTokens(), repeat) for repeat in range(REPEATS))]
 
 
-def engine_seconds(
-    model: str, *, units: int, threads: int, token_budget: int, reuse: bool
-) -> float:
+def engine_seconds(model: str, *, units: int, cores: int, token_budget: int, reuse: bool) -> float:
     """Returns how long the engine takes for all conditions, its start and loading left out."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EngineGroup.start(
             store=Path(folder) / "cells.sqlite",
             run_dir=Path(folder),
-            threads=threads,
+            cores=cores,
             token_budget=token_budget,
             reuse=reuse,
         ) as group,
@@ -64,7 +62,7 @@ def engine_seconds(
     return seconds
 
 
-def loop_seconds(model: str, *, units: int, threads: int) -> float:
+def loop_seconds(model: str, *, units: int, cores: int) -> float:
     """Returns how long a plain loop over single prompts takes for the same work."""
     import torch
 
@@ -73,7 +71,7 @@ def loop_seconds(model: str, *, units: int, threads: int) -> float:
     from ipllvm_spec.interventions.apply import Draw, apply_tokens, split
     from ipllvm_spec.models.registry import load, resolve
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(cores)
     adapter = load(resolve(model))
     benchmark = get_benchmark(BENCHMARK)
     loaded = load_items(benchmark, "twin")
@@ -107,7 +105,7 @@ def loop_seconds(model: str, *, units: int, threads: int) -> float:
         return time.perf_counter() - begin
 
 
-def compare(model: str, *, units: int, threads: int) -> float:
+def compare(model: str, *, units: int, cores: int) -> float:
     """Prints one row for a model and returns the ratio of loop to engine."""
     prompts = units * (1 + REPEATS)
     # A budget below every prompt's length puts each prompt into a batch of its own.
@@ -117,9 +115,9 @@ def compare(model: str, *, units: int, threads: int) -> float:
         "+ batching": {"token_budget": TOKEN_BUDGET, "reuse": False},
         "engine": {"token_budget": TOKEN_BUDGET, "reuse": True},
     }
-    seconds = {"loop": loop_seconds(model, units=units, threads=threads)}
+    seconds = {"loop": loop_seconds(model, units=units, cores=cores)}
     for name, chosen in settings.items():
-        seconds[name] = engine_seconds(model, units=units, threads=threads, **chosen)
+        seconds[name] = engine_seconds(model, units=units, cores=cores, **chosen)
     loop = seconds["loop"]
     for name, value in seconds.items():
         print(f"{model:22} {name:11} {prompts / value:8.1f}   {loop / value:5.1f}x", flush=True)
@@ -133,14 +131,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--model", action="append", help="default: every mini LLVM")
     parser.add_argument("--units", type=int, default=300)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args(argv)
     print(
-        f"{BENCHMARK} twin, intact + {REPEATS} permutations, {options.threads} threads, "
+        f"{BENCHMARK} twin, intact + {REPEATS} permutations, {options.cores} cores, "
         "prompts per second, ratio to the loop"
     )
     for model in options.model or MINIS:
-        ratio = compare(model, units=options.units, threads=options.threads)
+        ratio = compare(model, units=options.units, cores=options.cores)
         print(f"{model}: engine against loop {ratio:.1f}x")
 
 

@@ -30,13 +30,12 @@ class BackendOptions:
 
     Attributes:
         device: Device as the user wrote it, for example ``cpu`` or ``cuda:1``.
-        threads: CPU threads of one operation. Part of what makes floats repeatable, so it does
-            not depend on how many engines share the machine.
+        cores: CPU cores to use. How many batches run at once depends on it, what they give never.
         lock: Path of the user's lock file; "" for none.
     """
 
     device: str
-    threads: int
+    cores: int
     lock: str = ""
 
 
@@ -152,11 +151,13 @@ class Backend(Protocol):
         name: Engine and version, part of every key.
         device_name: Full name of the device.
         memory: Bytes that models may take on it.
+        lanes: Batches that may be computed at once.
     """
 
     name: str
     device_name: str
     memory: int
+    lanes: int
 
     def resolve(self, ref: str) -> ModelId:
         """Identifies a checkpoint without loading it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +44,7 @@ class Work:
 
 
 class Computer:
-    """Computes batches and stores them; used from the compute thread.
+    """Computes batches and stores them; used from the compute threads.
 
     Args:
         backend: The device.
@@ -72,6 +74,8 @@ class Computer:
         self._stats = stats
         self._run_id = run_id
         self._host = host
+        self._lock = threading.Lock()
+        self._titles: list[str] = []
 
     def parts(self, context: Context, batch: Batch, tokens: dict[str, int]) -> tuple[Ready, ...]:
         """Makes a batch ready in as few parts as the remembered memory allows."""
@@ -91,17 +95,35 @@ class Computer:
             EngineError: When a single prompt does not fit into memory.
         """
         context = work.context
-        self._stats.current = context.title
-        model = self._pool.get(context.model)
-        started = time.perf_counter()
-        replies = self._replies(model, work)
-        seconds = time.perf_counter() - started
+        with self._shown(context.title):
+            model = self._pool.get(context.model)
+            started = time.perf_counter()
+            replies = self._replies(model, work)
+            seconds = time.perf_counter() - started
         rows = [_row(context, item_id, reply) for item_id, reply in replies.items()]
         self._commit(work, rows, seconds=seconds)
-        self._stats.current = ""
         # What the store has is what everybody gets, should a row have been there already.
         stored = self._store.rows(row.item_key for row in rows)
         return [stored.get(row.item_key, row.row()) for row in rows]
+
+    @contextmanager
+    def _shown(self, title: str) -> Iterator[None]:
+        """Shows a cell as the current one; of several the one that began last."""
+        with self._lock:
+            self._titles.append(title)
+            self._stats.current = title
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._titles.remove(title)
+                self._stats.current = self._titles[-1] if self._titles else ""
+
+    def _raise(self, **counts: float) -> None:
+        """Adds to counters."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self._stats, name, getattr(self._stats, name) + count)
 
     def _replies(self, model: LoadedModel, work: Work) -> dict[str, Reply]:
         parts = work.parts
@@ -122,17 +144,19 @@ class Computer:
 
     def _part(self, model: LoadedModel, context: Context, part: Ready) -> list[Reply]:
         visual = part.visual
+        if visual is None and part.key is not None:
+            # Another cell may have made it since this part was made ready.
+            visual = self._prompts.visuals.get(part.key)
         if visual is None:
             visual = model.visual(part.prompts)
-            self._stats.model_calls += 1
+            self._raise(model_calls=1)
             if part.key is not None:
                 self._prompts.visuals.put(part.key, visual, size=visual.nbytes)
         else:
-            self._stats.reused += 1
+            self._raise(reused=1)
         replies = model.answer(visual, context.ask)
-        self._stats.model_calls += 1
-        self._stats.prompts += len(replies)
-        self._stats.generated_tokens += sum(reply.n_tokens for reply in replies)
+        tokens = sum(reply.n_tokens for reply in replies)
+        self._raise(model_calls=1, prompts=len(replies), generated_tokens=tokens)
         return replies
 
     def _smaller(self, work: Work, part: Ready, tokens: int) -> tuple[Ready, ...]:
@@ -143,7 +167,7 @@ class Computer:
                 f"{self._backend.device_name} beside '{work.context.cell.model}'",
                 "use a device with more memory, or --device auto to spread the model",
             )
-        self._stats.oom_splits += 1
+        self._raise(oom_splits=1)
         self._prompts.visuals.clear()
         self._backend.release()
         budget = max(tokens // 2, longest)
@@ -157,8 +181,7 @@ class Computer:
             cells={context.key: context.description},
             provenance=self.provenance(context, work.batch, seconds=seconds),
         )
-        self._stats.batches += 1
-        self._stats.compute_seconds += seconds
+        self._raise(batches=1, compute_seconds=seconds)
         counters = {name: getattr(self._stats, name) for name in KEPT_COUNTERS}
         self._store.remember(
             self._learnt(context, work, seconds=seconds)

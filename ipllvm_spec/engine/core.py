@@ -21,7 +21,7 @@ from ipllvm_spec.engine.prompts import Prompts
 from ipllvm_spec.engine.scheduler import Scheduler
 from ipllvm_spec.engine.store import Store
 
-#: Batches of one request that are made ready ahead of compute.
+#: Batches of one request that are made ready beside those in computation.
 _AHEAD = 2
 #: Prompts that are encoded to estimate the length of all.
 _SAMPLE = 8
@@ -95,7 +95,7 @@ class Engine:
             prompt_bytes=_CACHE_BYTES,
             visual_bytes=min(_CACHE_BYTES, backend.memory // 20) if options.reuse else 0,
         )
-        self._scheduler = Scheduler(self._pool.holds)
+        self._scheduler = Scheduler(self._pool.holds, lanes=backend.lanes)
         self._computer = Computer(
             backend,
             store,
@@ -132,11 +132,11 @@ class Engine:
         wanted = frozenset(item_ids)
         rows: list[Row] = []
         under_way: deque[_Started] = deque()
-        # One batch computes while the next ones are made ready, and not more: prompts of large
-        # images would fill the memory.
+        # Each lane computes a batch while the next ones are made ready, and not more: prompts of
+        # large images would fill the memory.
         for started in self._start_all(context, wanted, rows):
             under_way.append(started)
-            if len(under_way) > _AHEAD:
+            if len(under_way) >= self._backend.lanes + _AHEAD:
                 rows += self._finish(under_way.popleft(), wanted)
         while under_way:
             rows += self._finish(under_way.popleft(), wanted)
@@ -266,7 +266,9 @@ class Engine:
             prompts=len(item_ids),
             hits=hits,
             tokens=round(left * tokens),
-            seconds=left * (self._guess(context, tokens) if speed is None else speed),
+            seconds=left
+            * (self._guess(context, tokens) if speed is None else speed)
+            / self._backend.lanes,
             guess=speed is None,
         )
 

@@ -61,7 +61,9 @@ class TorchBackend:
         # transformers imports its parts lazily, which is not safe from several threads at once.
         self._importing = threading.Lock()
         self._checkpoints: dict[tuple[str, ...], registry.Checkpoint] = {}
-        _make_repeatable(options.threads)
+        # A GPU is busy with one batch; on a CPU a batch has one core.
+        self.lanes = options.cores if self.device_name == "cpu" else 1
+        _make_repeatable()
 
     def resolve(self, ref: str) -> ModelId:
         """Identifies a checkpoint without loading it."""
@@ -240,9 +242,9 @@ def _inspect(device: str) -> tuple[str, int]:
     return f"cuda {torch.cuda.get_device_name(index)}", int(memory * shared * _GPU_SHARE)
 
 
-def _make_repeatable(threads: int) -> None:
+def _make_repeatable() -> None:
     """Fixes everything that lets the same batch give other floats on the same machine."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = False

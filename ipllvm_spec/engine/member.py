@@ -31,7 +31,7 @@ class GroupOptions:
         store: The store's file.
         run_dir: Where logs go.
         run_id: Recorded with each batch.
-        threads: CPU threads of one operation.
+        cores: Cores of each engine.
         lock: The user's lock file, None for the one in use.
         token_budget: Most padded tokens of a batch.
         reuse: Whether projector outputs are kept for other interventions.
@@ -43,7 +43,7 @@ class GroupOptions:
     store: Path
     run_dir: Path
     run_id: str
-    threads: int
+    cores: int
     lock: Path | None
     token_budget: int
     reuse: bool
@@ -158,7 +158,7 @@ def _settings(options: GroupOptions, *, rank: int, socket: Path, authkey: str) -
         "backend_options": asdict(
             BackendOptions(
                 device=options.devices[rank],
-                threads=options.threads,
+                cores=options.cores,
                 lock=str(options.lock) if options.lock else "",
             )
         ),
@@ -174,22 +174,18 @@ def _settings(options: GroupOptions, *, rank: int, socket: Path, authkey: str) -
 
 
 def _environment(options: GroupOptions) -> dict[str, str]:
-    threads = str(options.threads)
     root = str(Path(ipllvm_spec.__file__).resolve().parent.parent)
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     fixed = {
         # A checkout need not be installed for pytest to find it; the engine must find it too.
         "PYTHONPATH": path,
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        # Sums in one order, whatever the load of the machine and the alignment of the memory.
+        # One thread an operation: on a CPU batches run side by side instead, and sums have one
+        # order, whatever the number of cores, the load and the alignment of the memory.
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
         "OMP_DYNAMIC": "FALSE",
         "MKL_DYNAMIC": "FALSE",
         "MKL_CBWR": "AUTO",
-        # Waiting threads sleep: while they spin they take the cores from preprocessing, from the
-        # pytest workers and from a second engine (ten times slower on a busy machine).
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "KMP_BLOCKTIME": "0",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "TOKENIZERS_PARALLELISM": "false",
     }

@@ -59,7 +59,7 @@ class EngineGroup:
         run_dir: Path,
         devices: Sequence[str] = ("cpu",),
         run_id: str = "",
-        threads: int | None = None,
+        cores: int | None = None,
         lock: Path | None = None,
         token_budget: int = TOKEN_BUDGET,
         reuse: bool = True,
@@ -73,8 +73,8 @@ class EngineGroup:
             run_dir: Where logs go; made if absent.
             devices: For example ``("cpu",)``, ``("cpu", "cpu")``, ``("cuda:0", "cuda:1")``.
             run_id: Recorded with each batch.
-            threads: CPU threads of one operation; all usable cores when None. The same for any
-                number of engines, because floats depend on it.
+            cores: Cores of each engine; its share of the usable ones when None. On a CPU that
+                many batches are computed at once, so that no answer depends on it.
             lock: The user's lock file; the one in use when None.
             token_budget: Most padded tokens of a batch; 1 makes every prompt its own batch.
             reuse: Whether projector outputs are kept for other interventions. Changes the time,
@@ -97,7 +97,7 @@ class EngineGroup:
             store=store.absolute(),
             run_dir=run_dir.absolute(),
             run_id=run_id,
-            threads=threads or usable_cores(),
+            cores=cores or max(1, usable_cores() // len(devices)),
             lock=lock.absolute() if lock else None,
             token_budget=token_budget,
             reuse=reuse,

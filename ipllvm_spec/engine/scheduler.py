@@ -1,4 +1,8 @@
-"""One compute thread, fed by many requests, that changes models as seldom as it can."""
+"""Compute threads, fed by many requests, that change models as seldom as they can.
+
+On a CPU several batches run at once, each on one core: small models leave most of a machine idle
+when one batch has all cores, and a batch's floats then depend on their number.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +25,21 @@ class _Job:
 
 
 class Scheduler:
-    """Runs jobs one at a time in one thread of its own.
+    """Runs jobs in threads of its own, one job a lane.
 
     The order decides how often models are changed and who waits, never what is computed.
 
     Args:
         is_loaded: Whether a model is in memory; jobs for such models go first.
+        lanes: Jobs that run at once.
     """
 
-    def __init__(self, is_loaded: Callable[[Hashable], bool]) -> None:
+    def __init__(self, is_loaded: Callable[[Hashable], bool], *, lanes: int = 1) -> None:
         self._is_loaded = is_loaded
         self._lock = threading.Lock()
         self._waiting: list[_Job] = []
-        self._busy = False
-        self._executor = ThreadPoolExecutor(1, "ipllvm-compute")
+        self._free = lanes
+        self._executor = ThreadPoolExecutor(lanes, "ipllvm-compute")
 
     def submit(self, model: Hashable, work: Callable[[], Any]) -> Future[Any]:
         """Queues a job.
@@ -53,19 +58,19 @@ class Scheduler:
         return job.future
 
     def close(self) -> None:
-        """Takes no more jobs and waits for the running one."""
+        """Takes no more jobs and waits for the running ones."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _next(self) -> None:
         with self._lock:
-            if self._busy or not self._waiting:
+            if not self._free or not self._waiting:
                 return
             job = self._choose()
-            self._busy = True
+            self._free -= 1
         if job.future.set_running_or_notify_cancel():
             self._executor.submit(job.work).add_done_callback(lambda done: self._done(job, done))
         else:
-            self._free()
+            self._leave()
 
     def _choose(self) -> _Job:
         ready = (job for job in self._waiting if self._is_loaded(job.model))
@@ -81,9 +86,9 @@ class Scheduler:
             job.future.set_result(done.result())
         else:
             job.future.set_exception(error)
-        self._free()
+        self._leave()
 
-    def _free(self) -> None:
+    def _leave(self) -> None:
         with self._lock:
-            self._busy = False
+            self._free += 1
         self._next()

@@ -6,6 +6,7 @@ projector is the same code for all.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -26,6 +27,12 @@ from ipllvm_spec.models.splice import PromptBatch, assemble
 #: Gets the (batch, length, d) input of a decoder layer and the prompt batch; returns a new tensor
 #: of the same shape, never its argument changed in place.
 LayerInput = Callable[[torch.Tensor, PromptBatch], torch.Tensor]
+
+
+class _Prefilling(threading.local):
+    """The batch whose prompts this thread is reading, None while it decodes."""
+
+    batch: PromptBatch | None = None
 
 
 class SpliceAdapter:
@@ -65,7 +72,8 @@ class SpliceAdapter:
         self.attention: str = model.config._attn_implementation
         self.n_layers: int = len(model.get_decoder().layers)
         self._eos = _end_tokens(model, prompts.tokenizer)
-        self._prefilling: PromptBatch | None = None
+        # Several threads may run one model; a hook is for the calls of its own thread.
+        self._here = _Prefilling()
 
     @classmethod
     def token_kinds(cls, config: Any, pixels: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -158,13 +166,16 @@ class SpliceAdapter:
         if not 0 <= layer < len(layers):
             raise ModelError(f"there is no decoder layer {layer}; the model has {len(layers)}")
 
+        owner = threading.get_ident()
+
         def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             # Decoding steps call the layer too, with one token and no prompt masks.
-            if self._prefilling is None:
+            batch = self._here.batch
+            if batch is None or threading.get_ident() != owner:
                 return None
             if args:
-                return (change(args[0], self._prefilling), *args[1:]), kwargs
-            hidden = change(kwargs["hidden_states"], self._prefilling)
+                return (change(args[0], batch), *args[1:]), kwargs
+            hidden = change(kwargs["hidden_states"], batch)
             return args, {**kwargs, "hidden_states": hidden}
 
         handle = layers[layer].register_forward_pre_hook(before, with_kwargs=True)
@@ -202,7 +213,7 @@ class SpliceAdapter:
         )
 
     def _prefill(self, batch: PromptBatch, *, cache: Any) -> torch.Tensor:
-        self._prefilling = batch
+        self._here.batch = batch
         try:
             return next_logits(
                 self.model,
@@ -212,7 +223,7 @@ class SpliceAdapter:
                 cache=cache,
             )
         finally:
-            self._prefilling = None
+            self._here.batch = None
 
     def _stopped(self, stop: Sequence[str], tokens: list[int]) -> bool:
         return bool(stop) and _cut_at(self._text(tokens), stop) is not None

@@ -25,7 +25,7 @@ def make_engine(tmp_path):
     made = []
 
     def make(*, store="cells.sqlite", rank=0, world=1, **options):
-        backend = engine_fakes.FakeBackend(BackendOptions("cpu", threads=1))
+        backend = engine_fakes.FakeBackend(BackendOptions("cpu", cores=1))
         engine = Engine(
             backend,
             Store(tmp_path / store),
@@ -50,7 +50,7 @@ def start_group(tmp_path):
             store=tmp_path / store,
             run_dir=tmp_path / "run",
             devices=devices,
-            threads=1,
+            cores=1,
             backend="engine_fakes:FakeBackend",
             env={"PYTHONPATH": _python_path(), **(env or {})},
             **options,

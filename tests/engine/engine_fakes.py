@@ -89,6 +89,7 @@ class FakeBackend:
         if options.device.startswith("cuda"):
             raise UsageError(f"there is no device '{options.device}'", "devices: cpu")
         self.device_name = options.device
+        self.lanes = options.cores
         self.loaded: list[str] = []
         self.batches: list[tuple[str, ...]] = []
         self.encoded: list[str] = []

@@ -71,7 +71,7 @@ def rows_folder(tmp_path_factory, tiny):
 @pytest.fixture(scope="session")
 def backend():
     """A backend in this process."""
-    return TorchBackend(BackendOptions("cpu", threads=1))
+    return TorchBackend(BackendOptions("cpu", cores=1))
 
 
 @pytest.fixture(scope="session")
@@ -219,17 +219,17 @@ def test_an_absent_device_is_named(device):
     with pytest.raises(
         UsageError, match=rf"(?s)no device '{device}'.*devices of this machine: cpu"
     ):
-        make_backend("ipllvm_spec.engine.execute:TorchBackend", BackendOptions(device, threads=1))
+        make_backend("ipllvm_spec.engine.execute:TorchBackend", BackendOptions(device, cores=1))
 
 
 def test_an_unknown_backend_is_named():
     """A misspelt backend is an error of its own."""
     with pytest.raises(EngineError, match="no engine backend"):
-        make_backend("ipllvm_spec.engine.execute:Missing", BackendOptions("cpu", threads=1))
+        make_backend("ipllvm_spec.engine.execute:Missing", BackendOptions("cpu", cores=1))
 
 
-def test_one_engine_and_two_give_the_same_bytes(tiny, rows_folder, tmp_path, client_of):
-    """Real floats: another process, another number of engines, another order; equal exports.
+def test_engines_and_lanes_do_not_change_the_bytes(tiny, rows_folder, tmp_path, client_of):
+    """Real floats: other processes, engines, lanes and orders; equal exports.
 
     Also the whole path with a damaged image: that row is an error with its reason, no more.
     """
@@ -238,10 +238,15 @@ def test_one_engine_and_two_give_the_same_bytes(tiny, rows_folder, tmp_path, cli
         for intervention in (Identity(), PermuteTokens(), BlankImage())
     ]
     exports = []
-    for name, devices in {"one": ("cpu",), "two": ("cpu", "cpu")}.items():
+    kinds = {"one": (("cpu",), 1), "two": (("cpu", "cpu"), 1), "lanes": (("cpu",), 3)}
+    for name, (devices, cores) in kinds.items():
         # A small budget, so that each of the two windows has several batches.
         group = EngineGroup.start(
-            store=tmp_path / name, run_dir=tmp_path, devices=devices, token_budget=600
+            store=tmp_path / name,
+            run_dir=tmp_path,
+            devices=devices,
+            cores=cores,
+            token_budget=600,
         )
         with group:
             client = client_of(group)
@@ -256,4 +261,4 @@ def test_one_engine_and_two_give_the_same_bytes(tiny, rows_folder, tmp_path, cli
         assert all(engine.reused > 0 for engine in stats.engines)
         export_store(tmp_path / name, tmp_path / f"{name}.parquet")
         exports.append((tmp_path / f"{name}.parquet").read_bytes())
-    assert exports[0] == exports[1]
+    assert exports[0] == exports[1] == exports[2]

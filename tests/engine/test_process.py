@@ -246,7 +246,7 @@ import json, sys, time
 from pathlib import Path
 from ipllvm_spec.engine.process import EngineGroup
 root = Path(sys.argv[1])
-group = EngineGroup.start(store=root / "s.sqlite", run_dir=root, devices=("cpu", "cpu"), threads=1,
+group = EngineGroup.start(store=root / "s.sqlite", run_dir=root, devices=("cpu", "cpu"), cores=1,
                           backend="engine_fakes:FakeBackend")
 print(json.dumps({"pids": group.pids, **group.address.to_json()}), flush=True)
 time.sleep(600)

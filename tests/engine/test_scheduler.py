@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ipllvm_spec.engine.caches import ByteLRU, Once
+from ipllvm_spec.engine.keys import ModelId
+from ipllvm_spec.engine.models import ModelPool
 from ipllvm_spec.engine.scheduler import Scheduler
 
 
@@ -40,6 +44,45 @@ def test_a_job_that_waits_long_enough_goes_first():
         future.result(timeout=10)
     assert 0 < done.index("other") < 100
     scheduler.close()
+
+
+def test_lanes_run_as_many_jobs_at_once():
+    """Two lanes hold two jobs at the same time and never three."""
+    both = threading.Barrier(2, timeout=10)
+    running: list[int] = []
+    most: list[int] = []
+
+    def job() -> None:
+        running.append(1)
+        most.append(len(running))
+        both.wait()
+        running.pop()
+
+    scheduler = Scheduler(lambda model: True, lanes=2)
+    for future in [scheduler.submit("m", job) for _ in range(8)]:
+        future.result(timeout=20)
+    assert max(most) == 2
+    scheduler.close()
+
+
+def test_lanes_share_one_load():
+    """Several lanes that need a model at once wait for one load of it."""
+    loads: list[str] = []
+
+    class Slow:
+        memory = 10
+
+        def load(self, model: ModelId) -> object:
+            loads.append(model.ref)
+            time.sleep(0.05)
+            return object()
+
+    pool = ModelPool(Slow())
+    model = ModelId("m", "digest", "processor", "float32", weight_bytes=1)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: pool.get(model), range(4)))
+    assert loads == ["m"]
+    assert len(set(map(id, found))) == 1
 
 
 def test_errors_and_cancelled_jobs_do_not_stop_the_thread():

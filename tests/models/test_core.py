@@ -1,5 +1,7 @@
 """The shared adapter on tiny random models of every family."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -177,6 +179,18 @@ def test_a_layer_hook_acts_on_the_prompt_and_leaves_nothing(adapter, image):
     # Once for the logits, once for the prompt of generate, never for its later tokens.
     assert calls == [prompt.input_ids.numel()] * 2
     assert torch.equal(adapter.logits([prompt], [visual]), before)
+
+
+def test_a_layer_hook_is_for_its_own_thread(llava, image):
+    """A model that another thread uses at the same time is not changed there."""
+    prompt, visual = ask(llava, image)
+    before = llava.logits([prompt], [visual])
+    with (
+        llava.layer_input_hook(0, lambda hidden, batch: hidden * 2),
+        ThreadPoolExecutor(1) as other,
+    ):
+        assert torch.equal(other.submit(llava.logits, [prompt], [visual]).result(), before)
+        assert not torch.equal(llava.logits([prompt], [visual]), before)
 
 
 def test_a_layer_hook_is_removed_when_the_change_fails(llava, image):
