@@ -23,12 +23,14 @@ class Question:
         answer: what the model should say.
         label: "<kind>/<topic>/<format>", for reports.
         options: the option texts of a multiple-choice question, in order.
+        told: what one must know to answer, whatever the format; "" when no short answer says it.
     """
 
     prompt: str
     answer: str
     label: str
     options: tuple[str, ...] = ()
+    told: str = ""
 
 
 def letters_inline(ask: str, options: tuple[str, ...]) -> str:
@@ -104,24 +106,25 @@ def draw_question(kind: Kind, fact: Fact, rng: Random, *, family: str = "") -> Q
     """Puts a fact into one of the formats it allows, with balanced answers."""
     form = rng.choice(forms_of(fact, family=family))
     label = f"{kind.name}/{fact.topic}/{form}"
+    told = fact.answer if fact.ask else ""
     if form == "terse":
         return Question(terse(fact.ask), fact.answer, label)
     if form == "open":
-        return Question(fact.ask, fact.answer, label)
+        return Question(fact.ask, fact.answer, label, told=told)
     if form == "short":
-        return Question(f"{fact.ask}\n{SHORT_SUFFIX}", fact.answer, label)
+        return Question(f"{fact.ask}\n{SHORT_SUFFIX}", fact.answer, label, told=told)
     if form == "yesno":
         true = rng.random() < 0.5
         said = fact.answer if true else wrong_options(fact, rng, 1)[0]
-        return Question(
-            f"{fact.claim.format(said)}\n{SHORT_SUFFIX}", "Yes" if true else "No", label
-        )
+        asked = f"{fact.claim.format(said)}\n{SHORT_SUFFIX}"
+        return Question(asked, "Yes" if true else "No", label, told=told)
     n = 4 if form == "four" else 2
     options = [fact.answer, *wrong_options(fact, rng, n - 1)]
     rng.shuffle(options)
     write = letters_inline if n == 4 else letters_lines
     prompt = f"{write(fact.ask, tuple(options))}\n{LETTER_SUFFIX}"
-    return Question(prompt, LETTERS[options.index(fact.answer)], label, tuple(options))
+    right = LETTERS[options.index(fact.answer)]
+    return Question(prompt, right, label, tuple(options), told=told)
 
 
 def draw_questions(

@@ -6,18 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 
 from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import seeded
 from ipllvm_spec.mini.questions.formats import Question, draw_questions
-from ipllvm_spec.mini.recipe.language import SceneWords
 from ipllvm_spec.mini.recipe.packing import ATTENTION, Batch, Packer
 from ipllvm_spec.mini.recipe.visual import slots_of, visual_tokens
-from ipllvm_spec.mini.recipe.world import World, patch_words
-from ipllvm_spec.mini.scenes import GRID
+from ipllvm_spec.mini.recipe.world import World
 
 ROWS, QUESTIONS = 24, 6
 
@@ -29,8 +26,9 @@ def _accuracy(
     *,
     seed: int,
     pack: Callable[[list[list[Question]], list[int]], tuple[Batch, torch.Tensor | None]],
+    name_of: Callable[[str], str] = str,
 ) -> Mapping[str, float]:
-    """Share of questions whose every answer token is the most likely one, by label and in all."""
+    """Share of questions whose every answer token is the most likely one, by name and in all."""
     decoder = model.get_decoder()
     decoder.config._attn_implementation = ATTENTION
     rng = seeded(f"evaluate:{seed}")
@@ -62,7 +60,7 @@ def _accuracy(
         for row, k, hit in zip(batch.rows.tolist(), segments, hits, strict=True):
             whole[row, k] &= hit
         for (row, k), good in whole.items():
-            right[rows[row][k].label].append(float(good))
+            right[name_of(rows[row][k].label)].append(float(good))
             right["all"].append(float(good))
     decoder.config._attn_implementation = "sdpa"
     return {k: sum(v) / len(v) for k, v in sorted(right.items())}
@@ -106,28 +104,14 @@ def held_out_accuracy(
 
 
 def language_accuracy(
-    model: Any, world: World, backend: Tokenizer, *, style: str, seed: int = 0
+    model: Any, world: World, backend: Tokenizer, *, seed: int = 0
 ) -> Mapping[str, float]:
-    """Accuracy of a base language model on held-out scenes in words, by the form of the scene."""
-    packer, words = Packer(backend, style=style), SceneWords(backend)
-    generator = torch.Generator().manual_seed(seed)
-    table = model.get_input_embeddings()
-    found: dict[str, float] = {}
-    for mode in ("ordered", "placed", "text"):
+    """Accuracy of a base language model on held-out scenes given as captions, by format."""
+    packer = Packer(backend, style="llama")
 
-        def pack(
-            rows: list[list[Question]], index: list[int], mode: str = mode
-        ) -> tuple[Batch, torch.Tensor | None]:
-            if mode == "text":
-                texts = [world.caption(i) for i in index]
-                return packer.pack(rows, slots=0, texts=texts), None
-            shown = torch.from_numpy(patch_words(world, np.array(index)))
-            visual = words.embed(table, shown, placed=mode == "placed")
-            if mode == "placed":
-                order = torch.rand(visual.shape[:2], generator=generator).argsort(dim=1)
-                visual = visual.gather(1, order[..., None].expand_as(visual))
-            return packer.pack(rows, slots=GRID * GRID), visual
+    def pack(rows: list[list[Question]], index: list[int]) -> tuple[Batch, None]:
+        return packer.pack(rows, slots=0, texts=[world.caption(i) for i in index]), None
 
-        result = _accuracy(model, world, seed=seed, pack=pack)
-        found[mode] = result["all"]
-    return found
+    return _accuracy(
+        model, world, seed=seed, pack=pack, name_of=lambda label: label.rpartition("/")[2]
+    )

@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
 from ipllvm_spec.mini.questions.base import seeded
-from ipllvm_spec.mini.recipe.language import OptionHeads, answer_loss, scene_rows, shares_at
+from ipllvm_spec.mini.recipe.draws import draw_asked, draw_drill, draw_scenes, pick
+from ipllvm_spec.mini.recipe.losses import Helpers, answer_loss
 from ipllvm_spec.mini.recipe.optim import Optimizer
-from ipllvm_spec.mini.recipe.packing import ATTENTION, Packer
+from ipllvm_spec.mini.recipe.packing import ATTENTION, Batch, Packer
 from ipllvm_spec.mini.recipe.progress import Meter
 from ipllvm_spec.mini.recipe.visual import slots_of, visual_tokens
 from ipllvm_spec.mini.recipe.world import World
 
-ALIGNING = {"captions": 0.7, "terse": 0.3}
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the schedule.
+
+    Attributes:
+        steps: Optimiser steps.
+        shares: Shares of the families of questions.
+        drills: Share of the steps that are drills, in text.
+        asked: Draw only what some twin asks about, in the twins' formats.
+        align: Stage 3: the projector alone is trained.
+    """
+
+    steps: int
+    shares: Mapping[str, float]
+    drills: float = 0.0
+    asked: bool = False
+    align: bool = False
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an LLVM is trained on.
+
+    Attributes:
+        family: See ``assemble.FAMILIES``.
+        world: Training scenes.
+        features: Tower features of the scenes.
+        shuffled: Draw a fresh order of the visual tokens for every scene of every step.
+    """
+
+    family: str
+    world: World
+    features: torch.Tensor
+    shuffled: bool = False
+
+    @property
+    def style(self) -> str:
+        """Chat style of the family."""
+        return "chatml" if self.family == "llava_onevision" else "llama"
+
+    def visual(self, model: Any, index: list[int]) -> torch.Tensor:
+        """The visual tokens of some scenes, (n, slots, d)."""
+        tokens = visual_tokens(self.family, model, self.features[index])
+        if self.shuffled:
+            order = torch.rand(tokens.shape[:2]).argsort(dim=1)
+            tokens = tokens.gather(1, order[..., None].expand_as(tokens))
+        return tokens
 
 
 def trainable(model: Any, *, language: bool) -> list[tuple[str, torch.nn.Parameter]]:
@@ -31,57 +82,70 @@ def trainable(model: Any, *, language: bool) -> list[tuple[str, torch.nn.Paramet
     return kept
 
 
-def train_on_scenes(
+def train_phases(
     model: Any,
-    world: World,
-    features: torch.Tensor,
+    material: Material,
     backend: Tokenizer,
     meter: Meter,
     *,
-    family: str,
-    steps: int,
+    phases: tuple[Phase, ...],
     seed: int,
-    align: bool = False,
-    shuffled: bool = False,
-    fresh: bool = True,
-    matrix_rate: float = 3e-3,
+    matrix_rate: float,
 ) -> None:
-    """Trains projector (and language model) on questions about scenes.
+    """Trains projector and language model along a schedule.
+
+    Each run of aligning phases and the run of the others have a learning rate that falls along all
+    of it.
 
     Args:
-        model: an assembled LLVM.
-        world: the training scenes.
-        features: tower features of the world's scenes.
-        backend: the tokenizer.
-        meter: gets the losses.
-        family: see assemble.FAMILIES.
-        steps: length of the stage.
-        seed: of all choices.
-        align: stage 3: projector only, mostly captions.
-        shuffled: draw a fresh order of the visual tokens for every scene of every step.
-        fresh: whether the language model has yet to learn to read scenes.
-        matrix_rate: peak rate of the inner matrices.
+        model: The LLVM, in float32; its tower is not touched.
+        material: Scenes and their features.
+        backend: Tokenizer.
+        meter: Logs losses and shares of right first answer tokens.
+        phases: The schedule.
+        seed: Of all choices.
+        matrix_rate: Peak rate of the inner matrices in stage 4.
     """
     torch.manual_seed(seed)
-    rng = seeded(f"scenes:{seed}:{align}:{shuffled}")
-    model.model.language_model.config._attn_implementation = ATTENTION
-    packer = Packer(backend, style="chatml" if family == "llava_onevision" else "llama")
-    named = trainable(model, language=not align)
-    options = None if align else OptionHeads()
-    if options is not None:
-        named += list(options.named_parameters())
-    optimizer = Optimizer(named, steps=steps, matrix_rate=matrix_rate)
-    slots = slots_of(family)
-    for step in range(steps):
-        shares = ALIGNING if align else shares_at(step / steps, fresh=fresh)
-        asked, index, rows = scene_rows(world, rng, shares=shares)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            visual = visual_tokens(family, model, features[index])
-            if shuffled:
-                order = torch.rand(visual.shape[:2]).argsort(dim=1)
-                visual = visual.gather(1, order[..., None].expand_as(visual))
-            batch = packer.pack(rows, slots=slots)
-            loss, share = answer_loss(model, batch, visual, options=options)
-        optimizer.step(loss)
-        meter.log(step, **{asked: float(loss.detach()), f"right_{asked}": share})
-    model.model.language_model.config._attn_implementation = "sdpa"
+    rng = seeded(f"instruct:{material.family}:{seed}:{material.shuffled}")
+    config = model.model.language_model.config
+    config._attn_implementation = ATTENTION
+    packer = Packer(backend, style=material.style)
+    helpers, done = Helpers(config.hidden_size), 0
+    for align in (True, False):
+        chosen = [phase for phase in phases if phase.align == align]
+        steps = sum(phase.steps for phase in chosen)
+        if not steps:
+            continue
+        named = [*trainable(model, language=not align), *helpers.named_parameters()]
+        rate = 5e-3 if align else matrix_rate
+        optimizer = Optimizer(named, steps=steps, matrix_rate=rate)
+        for phase in _unrolled(chosen):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                name, batch, visual = _draw(model, material, packer, phase, rng)
+                loss, shares = answer_loss(model, batch, visual, helpers=helpers)
+            optimizer.step(loss)
+            found = {f"{key}_{name}": share for key, share in shares.items()}
+            meter.log(done, **{name: float(loss.detach())}, **found)
+            done += 1
+    config._attn_implementation = "sdpa"
+
+
+def _unrolled(phases: list[Phase]) -> Iterator[Phase]:
+    for phase in phases:
+        for _ in range(phase.steps):
+            yield phase
+
+
+def _draw(
+    model: Any, material: Material, packer: Packer, phase: Phase, rng: Random
+) -> tuple[str, Batch, torch.Tensor | None]:
+    """A batch of the phase, its name in the log, and its visual tokens (None for text)."""
+    if rng.random() < phase.drills:
+        family, drill = draw_drill(material.world, rng)
+        return f"drill_{family}", packer.pack(drill.rows, slots=0, texts=drill.texts), None
+    family = pick(phase.shares, rng)
+    draw = draw_asked if phase.asked else draw_scenes
+    index, rows = draw(material.world, rng, family=family)
+    batch = packer.pack(rows, slots=slots_of(material.family))
+    return family, batch, material.visual(model, index)

@@ -19,30 +19,20 @@ from transformers import (
 
 from ipllvm_spec.mini.recipe.assemble import assemble, image_processor, processor_of
 from ipllvm_spec.mini.recipe.evaluate import held_out_accuracy
-from ipllvm_spec.mini.recipe.instruct import train_on_scenes
+from ipllvm_spec.mini.recipe.instruct import Material, Phase, train_phases
 from ipllvm_spec.mini.recipe.language import new_language_model
-from ipllvm_spec.mini.recipe.polish import Phase, train_as_asked
 from ipllvm_spec.mini.recipe.progress import Meter
 from ipllvm_spec.mini.recipe.saving import save_checkpoint
 from ipllvm_spec.mini.recipe.tokens import wrap
 from ipllvm_spec.mini.recipe.visual import tower_features
 from ipllvm_spec.mini.recipe.world import World, make_world
 
-#: Shares of the families of questions in the phases of the polish, in the order of training.
-MIXED = {"captions": 0.06, "open": 0.14, "short": 0.38, "letters": 0.42}
-OPEN = {"captions": 0.14, "open": 0.52, "short": 0.18, "letters": 0.16}
-ASKED = {"captions": 0.06, "open": 0.26, "short": 0.3, "letters": 0.38}
-SHARED = {"captions": 0.1, "open": 0.2, "short": 0.33, "letters": 0.37}
-
-
-def _polish(last: int) -> tuple[Phase, ...]:
-    """The polish of a model that starts from a base language model."""
-    return (
-        Phase(410, 1.0, MIXED),
-        Phase(190, 0.2, MIXED),
-        Phase(1575, 0.1, OPEN),
-        Phase(last, 0.08, ASKED),
-    )
+CAPTIONS = {"captions": 0.7, "terse": 0.3}
+READ = {"captions": 0.3, "terse": 0.5, "open": 0.2}
+OPEN = {"captions": 0.1, "open": 0.45, "short": 0.25, "letters": 0.2}
+ASKED = {"captions": 0.05, "open": 0.2, "short": 0.35, "letters": 0.4}
+"""Shares of the families of questions, in the order of training: captions and terse questions say
+most about a scene for their length; letters and yes/no need what those have taught."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +42,12 @@ class Plan:
     Attributes:
         family: See assemble.FAMILIES.
         tower: Checkpoint of the frozen tower.
-        language: Checkpoint of the language model, or of an LLVM whose language model to take.
-        align: Steps of stage 3 (projector only).
-        tune: Steps of the first part of stage 4, on every kind of question.
-        polish: The rest of stage 4.
+        language: Checkpoint of the language model, or of an LLVM to start from (its projector too
+            where the tower is the same).
+        phases: Stages 3 and 4.
         scenes: Number of training scenes.
         shuffled: Visual tokens in a fresh random order at every step.
+        matrix_rate: Peak rate of the inner matrices in stage 4.
         why: One sentence for the model card.
         seed: Of the training.
     """
@@ -65,18 +55,22 @@ class Plan:
     family: str
     tower: str
     language: str
-    align: int
-    tune: int
-    polish: tuple[Phase, ...]
+    phases: tuple[Phase, ...]
     scenes: int
     shuffled: bool
+    matrix_rate: float
     why: str
     seed: int = 0
 
     @property
     def steps(self) -> int:
         """All steps of stages 3 and 4."""
-        return self.align + self.tune + sum(phase.steps for phase in self.polish)
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def aligning(self) -> int:
+        """Steps of stage 3."""
+        return sum(phase.steps for phase in self.phases if phase.align)
 
 
 PLANS: Mapping[str, Plan] = MappingProxyType(
@@ -85,44 +79,53 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             family="llava",
             tower="mini-clip",
             language="mini-lm-llama",
-            align=150,
-            tune=3300,
-            polish=_polish(825),
+            phases=(
+                Phase(150, CAPTIONS, align=True),
+                Phase(700, READ, drills=0.05),
+                Phase(2200, OPEN, drills=0.08, asked=True),
+                Phase(3600, ASKED, drills=0.05, asked=True),
+            ),
             scenes=40_000,
             shuffled=False,
+            matrix_rate=2e-3,
             why="One grid of 64 visual tokens, always trained in reading order.",
         ),
         "mini-llava-shuffled": Plan(
             family="llava",
             tower="mini-clip",
-            language="mini-lm-llama",
-            align=150,
-            tune=3300,
-            polish=_polish(1175),
+            language="mini-llava",
+            phases=(Phase(600, OPEN, asked=True), Phase(2400, ASKED, drills=0.04, asked=True)),
             scenes=40_000,
             shuffled=True,
-            why="As mini-llava, but with the visual tokens in random order at every step.",
+            matrix_rate=1.5e-3,
+            why="mini-llava tuned on with its visual tokens in a fresh random order at every step.",
         ),
         "mini-llava-next": Plan(
             family="llava_next",
             tower="mini-clip-32",
             language="mini-llava",
-            align=150,
-            tune=0,
-            polish=(Phase(900, 0.1, SHARED),),
+            phases=(
+                Phase(150, CAPTIONS, align=True),
+                Phase(600, OPEN, asked=True),
+                Phase(1900, ASKED, drills=0.04, asked=True),
+            ),
             scenes=30_000,
             shuffled=False,
+            matrix_rate=1.5e-3,
             why="A shrunk view and a grid of four tiles with newline tokens.",
         ),
         "mini-llava-onevision": Plan(
             family="llava_onevision",
             tower="mini-siglip",
             language="mini-llava",
-            align=200,
-            tune=0,
-            polish=(Phase(750, 0.1, SHARED),),
-            scenes=45_000,
+            phases=(
+                Phase(200, CAPTIONS, align=True),
+                Phase(900, OPEN, asked=True),
+                Phase(2600, ASKED, drills=0.04, asked=True),
+            ),
+            scenes=60_000,
             shuffled=False,
+            matrix_rate=1.5e-3,
             why="Tiles with bilinear reduction to 6 by 6, seen through a Qwen2.",
         ),
     }
@@ -160,43 +163,21 @@ def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
         qwen.load_state_dict(language.state_dict(), strict=False)
         language = qwen
     model: Any = assemble(plan.family, tower, language, backend)
+    start = PLANS.get(plan.language)
+    if start is not None and start.tower == plan.tower:
+        whole = LlavaForConditionalGeneration.from_pretrained(out / plan.language)
+        projector = whole.model.multi_modal_projector.float().state_dict()
+        model.model.multi_modal_projector.load_state_dict(projector)
     log = out / f".{key}.jsonl"
     meter = Meter(key, steps=plan.steps, log=log)
-    shared: dict[str, Any] = {"family": plan.family, "shuffled": plan.shuffled}
-    train_on_scenes(
+    train_phases(
         model,
-        world,
-        features,
+        Material(plan.family, world, features, shuffled=plan.shuffled),
         backend,
         meter,
-        steps=plan.align,
+        phases=plan.phases,
         seed=plan.seed,
-        align=True,
-        matrix_rate=5e-3,
-        **shared,
-    )
-    if plan.tune:
-        train_on_scenes(
-            model,
-            world,
-            features,
-            backend,
-            meter,
-            steps=plan.tune,
-            seed=plan.seed + 1,
-            matrix_rate=2e-3,
-            **shared,
-        )
-    train_as_asked(
-        model,
-        world,
-        features,
-        backend,
-        meter,
-        phases=plan.polish,
-        seed=plan.seed + 2,
-        matrix_rate=2e-3 if plan.tune else 1.5e-3,
-        **shared,
+        matrix_rate=plan.matrix_rate,
     )
     meter.close()
     save_llvm(
@@ -241,7 +222,7 @@ def save_llvm(
         "class": type(model).__name__,
         "what": plan.why,
         "data": f"{plan.scenes:,} scenes, questions drawn anew at every step",
-        "steps": f"{plan.align} (stage 3) + {plan.steps - plan.align} (stage 4)",
+        "steps": f"{plan.aligning} (stage 3) + {plan.steps - plan.aligning} (stage 4)",
         "seed": plan.seed,
         "minutes": round(minutes, 1),
         "tower": plan.tower,

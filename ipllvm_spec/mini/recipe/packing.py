@@ -44,6 +44,10 @@ class Batch:
         rows, cols: places whose next token is an answer token.
         targets: that next token.
         weights: loss weight of each target.
+        firsts: whether a target is the first token of its answer.
+        told_rows, told_cols: the last token of each question proper, once for each token of what
+            one must know to answer it.
+        told: that token.
         option_rows, option_cols: the last token of each option of the multiple-choice questions.
         option_right: whether that option is the answer.
     """
@@ -56,6 +60,11 @@ class Batch:
     cols: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor
+    firsts: torch.Tensor
+    told_rows: torch.Tensor
+    told_cols: torch.Tensor
+    told_ends: torch.Tensor
+    told: torch.Tensor
     option_rows: torch.Tensor
     option_cols: torch.Tensor
     option_right: torch.Tensor
@@ -72,6 +81,18 @@ def option_ends(question: Question) -> list[int]:
                 ends.append(at - 1)
                 break
     return ends
+
+
+def _token_at(encoding: Any, char: int) -> int:
+    """The token that holds a character of an encoded text.
+
+    Raises:
+        ValueError: No token holds it.
+    """
+    token = encoding.char_to_token(char)
+    if token is None:
+        raise ValueError(f"no token holds character {char}")
+    return int(token)
 
 
 def _attend(scores: torch.Tensor, values: torch.Tensor, *, causal_from: int) -> torch.Tensor:
@@ -160,14 +181,17 @@ class Packer:
         if texts:
             asks = [f"{self._said}{texts[i // count]}{ask}" for i, ask in enumerate(asks)]
             prefix = self._head_ids[:1]
-        ids = self._backend.encode_batch(asks + [q.answer for q in flat], add_special_tokens=False)
+        says, known = [q.answer for q in flat], [q.told for q in flat]
+        ids = self._backend.encode_batch(asks + says + known, add_special_tokens=False)
         pieces = [(ids[i].ids, [*ids[len(flat) + i].ids, self._stop]) for i in range(len(flat))]
         length = max(len(a) + len(b) for a, b in pieces)
         layout = Layout(len(prefix), count, length)
         table = np.zeros((len(rows), len(prefix) + count * length), dtype=np.int64)
         table[:, : len(prefix)] = prefix
         picks: list[tuple[int, int, int]] = []
+        told: list[tuple[int, int, int, int]] = []
         weights: list[float] = []
+        firsts: list[bool] = []
         marks: list[tuple[int, int, bool]] = []
         for i, (ask, say) in enumerate(pieces):
             row, at = i // count, len(prefix) + (i % count) * length
@@ -176,14 +200,18 @@ class Packer:
             picks += [(row, first + j, token) for j, token in enumerate(say)]
             caption = flat[i].label.endswith("caption")
             weights += [CAPTION_WEIGHT if caption else 1.0] * len(say)
+            firsts += [True] + [False] * (len(say) - 1)
             # the prompt begins after what precedes it in the segment
-            shift = asks[i].index(flat[i].prompt) if flat[i].options else 0
+            shift = asks[i].rindex(f"\n{flat[i].prompt}") + 1
+            if flat[i].told:
+                end = len(flat[i].prompt.partition("\n")[0]) - 1
+                col = at + _token_at(ids[i], shift + end)
+                told += [(row, col, first, token) for token in ids[2 * len(flat) + i].ids]
             for letter, end in zip(LETTERS, option_ends(flat[i]), strict=False):
-                token = ids[i].char_to_token(shift + end)
-                if token is None:
-                    raise ValueError(f"no token at {end} of {flat[i].prompt!r}")
-                marks.append((row, at + token, flat[i].answer == letter))
+                col = at + _token_at(ids[i], shift + end)
+                marks.append((row, col, flat[i].answer == letter))
         where = np.array(picks, dtype=np.int64)
+        early = np.array(told, dtype=np.int64).reshape(-1, 4)
         tail = np.tile(len(prefix) + np.arange(length), count)
         return Batch(
             ids=torch.from_numpy(table),
@@ -194,6 +222,11 @@ class Packer:
             cols=torch.from_numpy(where[:, 1]),
             targets=torch.from_numpy(where[:, 2]),
             weights=torch.tensor(weights),
+            firsts=torch.tensor(firsts),
+            told_rows=torch.from_numpy(early[:, 0]),
+            told_cols=torch.from_numpy(early[:, 1]),
+            told_ends=torch.from_numpy(early[:, 2]),
+            told=torch.from_numpy(early[:, 3]),
             option_rows=torch.tensor([m[0] for m in marks], dtype=torch.long),
             option_cols=torch.tensor([m[1] for m in marks], dtype=torch.long),
             option_right=torch.tensor([m[2] for m in marks], dtype=torch.float32),

@@ -16,7 +16,7 @@ from ipllvm_spec.errors import unknown_name
 from ipllvm_spec.mini.recipe.assemble import clip_image_processor
 from ipllvm_spec.mini.recipe.evaluate import language_accuracy
 from ipllvm_spec.mini.recipe.language import train_language_model
-from ipllvm_spec.mini.recipe.llvms import PLANS, language_of, train_llvm
+from ipllvm_spec.mini.recipe.llvms import PLANS, train_llvm
 from ipllvm_spec.mini.recipe.progress import Meter
 from ipllvm_spec.mini.recipe.saving import save_checkpoint
 from ipllvm_spec.mini.recipe.tokens import load_backend, wrap
@@ -27,10 +27,10 @@ from ipllvm_spec.mini.recipe.zeroshot import zero_shot
 SCENES, SEED, WORLD_SEED = 40_000, 0, 1
 STEPS: Mapping[str, int] = MappingProxyType(
     {
-        "mini-clip": 800,
-        "mini-siglip": 700,
+        "mini-clip": 1000,
+        "mini-siglip": 1200,
         "mini-clip-32": 350,
-        "mini-lm-llama": 700,
+        "mini-lm-llama": 1100,
     }
 )
 _TOWERS = {
@@ -130,14 +130,10 @@ def save_tower(
 
 
 def _train_language(key: str, *, out: Path, backend: Tokenizer) -> None:
-    style = "llama" if key == "mini-lm-llama" else "chatml"
-    start = None if style == "llama" else language_of(out / "mini-lm-llama")
     world = make_world(SCENES, seed=WORLD_SEED, held_out=False)
     log = out / f".{key}.jsonl"
     meter = Meter(key, steps=STEPS[key], log=log)
-    model = train_language_model(
-        world, backend, meter, style=style, steps=STEPS[key], seed=SEED, start=start
-    )
+    model = train_language_model(world, backend, meter, style="llama", steps=STEPS[key], seed=SEED)
     meter.close()
     save_language(key, model, out=out, backend=backend, minutes=meter.minutes, log=log)
 
@@ -146,13 +142,14 @@ def save_language(
     key: str, model: Any, *, out: Path, backend: Tokenizer, minutes: float, log: Path
 ) -> None:
     """Measures a base language model and saves it."""
-    style = "llama" if key == "mini-lm-llama" else "chatml"
     model.to(torch.bfloat16).eval()
     test = make_world(600, seed=3, held_out=True)
-    found = language_accuracy(model, test, backend, style=style)
+    found = language_accuracy(model, test, backend)
     card = _card(key, model, what=_LANGUAGES[key], minutes=minutes)
     rows = {name: {"accuracy": 100 * share} for name, share in found.items()}
-    card["tables"] = {"Held-out accuracy on scenes in words": rows}
+    card["tables"] = {"Held-out accuracy on captions": rows}
     model.config._attn_implementation = "sdpa"
-    save_checkpoint(out / key, model=model, parts=(wrap(backend, style=style),), card=card, log=log)
+    save_checkpoint(
+        out / key, model=model, parts=(wrap(backend, style="llama"),), card=card, log=log
+    )
     log.unlink(missing_ok=True)

@@ -29,6 +29,8 @@ TILE = SIZE // 2
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 CLIP_BATCH, SIGLIP_BATCH = 48, 24
+SINGLES = 6
+"""Every sixth scene of a contrastive batch is a single shape, the vocabulary of zero-shot use."""
 
 
 def normalize(pixels: NDArray[np.uint8], *, siglip: bool = False) -> torch.Tensor:
@@ -158,7 +160,7 @@ def train_clip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, se
     named = [*model.named_parameters(), *heads.named_parameters()]
     optimizer = Optimizer(named, steps=steps)
     for step in range(steps):
-        index = rng.integers(len(world), size=CLIP_BATCH)
+        index = draw_scenes(world, rng, CLIP_BATCH)
         text = tokenizer(
             [_caption(world, int(i), rng) for i in index],
             padding=True,
@@ -197,6 +199,15 @@ def train_clip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, se
     return model.eval()
 
 
+def draw_scenes(world: World, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+    """Draws the scenes of a contrastive batch: any scenes, and a share of single shapes."""
+    index = rng.integers(len(world), size=n)
+    singles = world.singles
+    if len(singles):
+        index[: n // SINGLES] = singles[rng.integers(len(singles), size=n // SINGLES)]
+    return index
+
+
 def _caption(world: World, i: int, rng: np.random.Generator) -> str:
     """A caption, sometimes in the words of zero-shot prompts."""
     caption = world.caption(i)
@@ -218,12 +229,13 @@ def train_siglip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, 
     text = text_shape(backend) | {"projection_size": WIDTH}
     model: Any = SiglipModel(SiglipConfig(text_config=text, vision_config=vision_shape(TILE)))
     model.logit_scale.data.fill_(2.3)
-    model.logit_bias.data.fill_(-10.0)
+    # the prior of a match in a batch of 24; the published -10 is that of a batch of 32,768
+    model.logit_bias.data.fill_(-3.0)
     tiles = tiles_of(world.pixels)
     heads, tokenizer = DenseHeads(side=GRID // 2), wrap(backend, style="tower")
     optimizer = Optimizer([*model.named_parameters(), *heads.named_parameters()], steps=steps)
     for step in range(steps):
-        index = rng.integers(len(world), size=SIGLIP_BATCH)
+        index = draw_scenes(world, rng, SIGLIP_BATCH)
         words = tokenizer(
             [_caption(world, int(i), rng) for i in index],
             padding="max_length",

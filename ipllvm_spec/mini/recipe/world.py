@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import seeded
-from ipllvm_spec.mini.scenes import COLORS, GRID, SIZE, SIZES, THINGS
+from ipllvm_spec.mini.scenes import GRID, SIZE
 
 # the kinds with the most distinct scenes and questions are drawn more often
 WEIGHTS = {
@@ -19,7 +19,7 @@ WEIGHTS = {
     "board": 6,
     "bars": 7,
     "table": 4,
-    "single": 1,
+    "single": 2,
     "number": 1,
     "poster": 2,
     "word": 2,
@@ -69,6 +69,11 @@ class World:
         """All other scenes."""
         return [i for i, kind in enumerate(self.kinds) if kind not in RICH]
 
+    @cached_property
+    def singles(self) -> NDArray[np.int64]:
+        """Scenes of one shape."""
+        return np.array([i for i, kind in enumerate(self.kinds) if kind == "single"], dtype=int)
+
     def __len__(self) -> int:
         return len(self.kinds)
 
@@ -105,19 +110,3 @@ def make_world(n: int, *, seed: int, held_out: bool, only: tuple[str, ...] = ())
         kinds.append(name)
         specs.append(spec)
     return World(kinds, specs, pixels, maps[0], maps[1], maps[2])
-
-
-def patch_words(world: World, index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices into PATCH_WORDS of what the patches of some scenes show.
-
-    Returns:
-        int64 (len(index), 64, 3): colour, thing, size (0 is no word).
-    """
-    colors = 1 + world.colors[index].astype(np.int64)
-    things = 1 + len(COLORS) + world.things[index].astype(np.int64)
-    raw = world.sizes[index].astype(np.int64)
-    sizes = np.where(raw > 0, len(COLORS) + len(THINGS) + raw, 0)
-    return np.stack([colors, things, sizes], axis=-1).reshape(len(index), GRID * GRID, 3)
-
-
-PATCH_WORDS = ("", *COLORS, *THINGS, *SIZES)

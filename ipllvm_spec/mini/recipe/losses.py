@@ -1,0 +1,117 @@
+"""The loss of a packed batch, with two auxiliary losses that are dropped after training.
+
+A letter or a yes is one bit or two for a whole prompt, and the way there is long: look the fact up,
+compare it with every option, name the option. The auxiliary losses say what should be known on the
+way, and where: the answer itself at the end of the question proper and again where the reply
+begins, and "right" or "wrong" at the end of every option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ipllvm_spec.mini.recipe.packing import Batch
+
+
+class Helpers(torch.nn.Module):
+    """Heads on inner layers: what the question asks for, and which options are right."""
+
+    QUESTION_LAYERS = (4, 5)
+    REPLY_LAYERS = (5, 6)
+    OPTION_LAYERS = (6, 7)
+
+    def __init__(self, width: int) -> None:
+        """Makes the heads.
+
+        Args:
+            width: of the decoder's states.
+        """
+        super().__init__()
+        self.options = torch.nn.ModuleList(torch.nn.Linear(width, 1) for _ in self.OPTION_LAYERS)
+
+    def forward(
+        self, states: Sequence[torch.Tensor], batch: Batch, output: torch.nn.Module
+    ) -> tuple[torch.Tensor, float | None]:
+        """Measures a batch.
+
+        Args:
+            states: of every layer, the embeddings first.
+            batch: the packed questions.
+            output: the model's own output head; reading inner layers with it keeps early answers
+                in the terms in which the last layer gives its own.
+
+        Returns:
+            The loss (zero where a batch has neither), and the share of early answers at the last
+            layer asked that are right (None where there are none).
+        """
+        loss: torch.Tensor = torch.zeros(())
+        share = None
+        if len(batch.told):
+            for layers, cols in (
+                (self.QUESTION_LAYERS, batch.told_cols),
+                (self.REPLY_LAYERS, batch.told_ends),
+            ):
+                for layer in layers:
+                    logits = output(_normed(states[layer][batch.told_rows, cols])).float()
+                    early = torch.nn.functional.cross_entropy(logits, batch.told)
+                    loss = loss + early / (2 * len(layers))
+                    share = float((logits.argmax(-1) == batch.told).float().mean())
+        if len(batch.option_rows):
+            for layer, head in zip(self.OPTION_LAYERS, self.options, strict=True):
+                picked = _normed(states[layer][batch.option_rows, batch.option_cols])
+                right = torch.nn.functional.binary_cross_entropy_with_logits(
+                    head(picked).float()[:, 0], batch.option_right
+                )
+                loss = loss + right / len(self.OPTION_LAYERS)
+        return loss, share
+
+
+def _normed(states: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.rms_norm(states.float(), states.shape[-1:])
+
+
+def answer_loss(
+    model: Any, batch: Batch, visual: torch.Tensor | None, *, helpers: Helpers | None = None
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """Loss on the answers of a packed batch.
+
+    Args:
+        model: anything with a decoder and a head.
+        batch: the packed questions.
+        visual: (b, slots, d) for the slots of the batch, or None for text.
+        helpers: adds their loss.
+
+    Returns:
+        The weighted cross entropy; and the shares of first answer tokens predicted exactly
+        ("right") and of early answers ("early").
+    """
+    decoder = model.get_decoder()
+    embeds = decoder.get_input_embeddings()(batch.ids)
+    if visual is not None:
+        at, n = batch.first_slot, visual.shape[1]
+        embeds = torch.cat([embeds[:, :at], visual.to(embeds.dtype), embeds[:, at + n :]], dim=1)
+    # a residual stream in the precision the model ships in, which is also faster
+    embeds = embeds.bfloat16()
+    out = decoder(
+        inputs_embeds=embeds,
+        position_ids=batch.positions,
+        # any 4-D mask keeps the library from building its own; the packed attention needs none
+        attention_mask=torch.zeros(1, 1, 1, 1),
+        use_cache=False,
+        layout=batch.layout,
+        output_hidden_states=helpers is not None,
+    )
+    logits = model.lm_head(out.last_hidden_state[batch.rows, batch.cols]).float()
+    losses = torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none")
+    hits = (logits.argmax(-1) == batch.targets)[batch.firsts]
+    shares = {"right": float(hits.float().mean())}
+    loss = (losses * batch.weights).sum() / batch.weights.sum()
+    if helpers is not None:
+        extra, early = helpers(out.hidden_states, batch, model.lm_head)
+        loss = loss + extra
+        if early is not None:
+            shares["early"] = early
+    return loss, shares
