@@ -1,7 +1,8 @@
 """How much memory each pytest worker adds, and how many engine processes there are.
 
 Runs ``pytest properties/`` with one and with four workers, samples the proportional set size (PSS:
-pages shared by n processes count 1/n each) of every process of the run, and prints the maxima.
+pages shared by n processes count 1/n each) of every process of the run, and prints the maxima and
+what each of the three further workers adds to the run, its engine left out.
 Usage: ``python bench/memory.py [--units 60]``
 """
 
@@ -20,6 +21,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 MIB = 1024 * 1024
+COUNTS = (1, 4)
 #: How execnet starts the interpreter of an xdist worker.
 WORKER = "exec(eval(sys.stdin.readline()))"
 
@@ -31,24 +33,25 @@ class Peak:
     workers: list[float] = field(default_factory=list)
     engines: int = 0
     engine: float = 0.0
-    total: float = 0.0
+    rest: float = 0.0
 
 
 def sample(run: psutil.Process, peak: Peak) -> None:
     """Adds one look at all processes of a run."""
-    workers, engines, total = [], [], 0.0
+    workers, engines, rest = [], [], 0.0
     for process in [run, *run.children(recursive=True)]:
         try:
             command = " ".join(process.cmdline())
             pss = process.memory_full_info().pss / MIB
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        total += pss
         if "ipllvm_spec.engine.process" in command:
             engines.append(pss)
-        elif WORKER in command:
+            continue
+        rest += pss
+        if WORKER in command:
             workers.append(pss)
-    peak.total = max(peak.total, total)
+    peak.rest = max(peak.rest, rest)
     peak.engines = max(peak.engines, len(engines))
     peak.engine = max(peak.engine, *engines, 0.0)
     if sum(workers) > sum(peak.workers):
@@ -77,15 +80,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--units", type=int, default=60)
     options = parser.parse_args(argv)
-    print("workers  engines  engine MiB  per worker MiB (mean, max)  all MiB")
-    for workers in (1, 4):
+    print("workers  engines  engine MiB  per worker MiB (mean, max)  pytest in all MiB")
+    rest = {}
+    for workers in COUNTS:
         peak = watch(workers, units=options.units)
         mean = sum(peak.workers) / max(1, len(peak.workers))
         print(
             f"{workers:7}  {peak.engines:7}  {peak.engine:10.0f}  {mean:14.1f}, "
-            f"{max(peak.workers, default=0.0):.1f}  {peak.total:14.0f}",
+            f"{max(peak.workers, default=0.0):.1f}  {peak.rest:18.0f}",
             flush=True,
         )
+        rest[workers] = peak.rest
+    few, many = COUNTS
+    print(f"each further worker adds {(rest[many] - rest[few]) / (many - few):.1f} MiB")
 
 
 if __name__ == "__main__":

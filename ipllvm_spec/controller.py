@@ -13,7 +13,7 @@ from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.client import EngineClient
 from ipllvm_spec.engine.process import EngineGroup
 from ipllvm_spec.engine.wire import EngineAddress
-from ipllvm_spec.errors import IpllvmError
+from ipllvm_spec.errors import IpllvmError, StoreError
 from ipllvm_spec.reporting import allure as allure_view
 from ipllvm_spec.reporting import allure_results
 from ipllvm_spec.reporting.plan import plan_text
@@ -23,7 +23,7 @@ from ipllvm_spec.settings import RunSettings
 from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.verdicts.record import Record
-from ipllvm_spec.verdicts.records import MERGED, clear_records, merge_records
+from ipllvm_spec.verdicts.records import MERGED, clear_records, merge_records, read_records
 
 
 class Controller:
@@ -48,6 +48,7 @@ class Controller:
         self._decided: set[str] = set()
         self._early = 0
         self._crashed: dict[str, str] = {}
+        self._problem = ""
 
     def start(self) -> EngineAddress:
         """Starts the engines and waits until they listen.
@@ -97,14 +98,28 @@ class Controller:
             self._decided.add(report.nodeid)
             self._early += dict(report.user_properties).get("ipllvm.decided_early") is True
 
-    def finish(self) -> None:
-        """Merges records, completes the Allure results and stops the engines."""
-        self._records = merge_records(self._settings.run_dir)
-        self._stats = self._read_stats()
-        folder = allure_view.results_dir(self._config)
-        if folder is not None:
-            self._finish_allure(folder)
-        self.stop()
+    def finish(self) -> bool:
+        """Merges records, completes the Allure results and stops the engines.
+
+        Returns:
+            Whether everything could be written; the summary says what could not.
+        """
+        try:
+            self._records = read_records(self._settings.run_dir)
+            self._stats = self._read_stats()
+            merge_records(self._settings.run_dir, self._records)
+            folder = allure_view.results_dir(self._config)
+            if folder is not None:
+                self._finish_allure(folder)
+        except StoreError as error:
+            self._problem = str(error)
+        except OSError as error:
+            self._problem = (
+                f"the results are not complete: {error}\n  -> free some space and run again"
+            )
+        finally:
+            self.stop()
+        return not self._problem
 
     def stop(self) -> None:
         """Stops progress and engines; may be called again."""
@@ -119,9 +134,10 @@ class Controller:
 
     def summary(self, *, width: int, colour: bool) -> str:
         """Returns the verdict table and what the run cost."""
+        problem = f"\n{self._problem}\n" if self._problem else ""
         if self._stats is None:
-            return ""
-        return render_summary(self._records, self._stats, width=width, colour=colour)
+            return problem
+        return render_summary(self._records, self._stats, width=width, colour=colour) + problem
 
     def _status(self) -> Status:
         assert self._client is not None
@@ -131,12 +147,14 @@ class Controller:
             cases = [case for claim in suite.claims for case in self._settings.cases(claim)]
             self._planned = self._client.plan(_cells([case for case in cases if not case.skip]))
         stats = self._client.stats()
+        size = self._settings.suite_size()
+        # Known to the controller only once the workers have collected.
+        collected = self._session.testscollected or size
         return Status(
             prompts_done=stats.done,
-            prompts_planned=max(self._planned.prompts, stats.done),
+            prompts_planned=max(self._planned.prompts, stats.done) if collected == size else None,
             checks_decided=len(self._decided),
-            # Known to the controller only once the workers have collected.
-            checks_total=self._session.testscollected or self._settings.suite_size(),
+            checks_total=collected,
             decided_early=self._early,
             note=next((engine.current for engine in stats.engines if engine.current), ""),
         )

@@ -216,8 +216,8 @@ class _Watcher:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Merges the workers' records, finishes the Allure results, stops the engines."""
     controller = session.config.stash.get(CONTROLLER, None)
-    if controller is not None:
-        controller.finish()
+    if controller is not None and not controller.finish():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

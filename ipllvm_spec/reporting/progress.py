@@ -36,6 +36,7 @@ class Status:
     Attributes:
         prompts_done: Prompts answered or found in the store.
         prompts_planned: Prompts of all cells as planned; early decisions make it an upper bound.
+            None when only some checks were selected: their share of the prompts is not known.
         checks_decided: Checks with a verdict.
         checks_total: Checks collected.
         decided_early: Checks decided before all their units were measured.
@@ -43,7 +44,7 @@ class Status:
     """
 
     prompts_done: int
-    prompts_planned: int
+    prompts_planned: int | None
     checks_decided: int
     checks_total: int
     decided_early: int = 0
@@ -67,9 +68,9 @@ class Pace:
         while len(self._seen) > 2 and self._seen[1][0] < now - self._window_s:
             self._seen.popleft()
 
-    def left_s(self, planned: int) -> float | None:
+    def left_s(self, planned: int | None) -> float | None:
         """Returns the seconds left, None while there is no pace to judge by."""
-        if len(self._seen) < 2:
+        if planned is None or len(self._seen) < 2:
             return None
         (then, before), (now, done) = self._seen[0], self._seen[-1]
         if done >= planned:
@@ -107,12 +108,15 @@ class Lines:
 
     def show(self, status: Status, *, elapsed_s: float, left_s: float | None) -> None:
         """Writes a line of its own."""
-        share = 100 * status.prompts_done // max(status.prompts_planned, 1)
+        done = f"{status.prompts_done} prompts"
+        if status.prompts_planned is not None:
+            share = 100 * status.prompts_done // max(status.prompts_planned, 1)
+            done = f"{status.prompts_done} of {status.prompts_planned} prompts ({share} %)"
         left = "" if left_s is None else f", about {duration(left_s)} left"
         note = f" ({status.note})" if status.note else ""
         self._screen.line(
-            f"[{duration(elapsed_s)}] {status.prompts_done} of {status.prompts_planned} prompts "
-            f"({share} %), {status.checks_decided} of {status.checks_total} checks decided, "
+            f"[{duration(elapsed_s)}] {done}, "
+            f"{status.checks_decided} of {status.checks_total} checks decided, "
             f"{status.decided_early} early{left}{note}"
         )
 
@@ -144,8 +148,9 @@ def render_bar(status: Status, elapsed_s: float, left_s: float | None, *, width:
     """Renders one row with colours, narrower than the terminal so that it never wraps."""
     left = "" if left_s is None else f" · ETA {duration(left_s)}"
     note = f" · {status.note}" if status.note else ""
+    planned = "" if status.prompts_planned is None else f"/{status.prompts_planned}"
     text = Text(
-        f" {status.prompts_done}/{status.prompts_planned} prompts · "
+        f" {status.prompts_done}{planned} prompts · "
         f"{status.checks_decided}/{status.checks_total} checks · "
         f"{status.decided_early} early · {duration(elapsed_s)}{left}{note}"
     )
@@ -155,8 +160,12 @@ def render_bar(status: Status, elapsed_s: float, left_s: float | None, *, width:
     row = Table.grid()
     row.add_column(width=cells)
     row.add_column(width=text.cell_len, no_wrap=True)
-    total = max(status.prompts_planned, 1)
-    row.add_row(ProgressBar(total=total, completed=status.prompts_done, width=cells), text)
+    if status.prompts_planned is None:
+        # Of a selection only the number of checks is known.
+        total, completed = status.checks_total, status.checks_decided
+    else:
+        total, completed = status.prompts_planned, status.prompts_done
+    row.add_row(ProgressBar(total=max(total, 1), completed=completed, width=cells), text)
     console = Console(
         width=width - 1, force_terminal=True, color_system="standard", legacy_windows=False
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ipllvm_spec.errors import StoreError
@@ -101,10 +102,7 @@ class RecordFile:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(record.to_line() + "\n")
         except OSError as error:
-            raise StoreError(
-                f"cannot write {self.path}: {error.strerror}",
-                "free some space or pass another --run-dir; stored answers are kept",
-            ) from None
+            raise _unwritable(self.path, error) from None
 
 
 def clear_records(run_dir: Path) -> None:
@@ -113,19 +111,39 @@ def clear_records(run_dir: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def merge_records(run_dir: Path) -> tuple[Record, ...]:
-    """Merges the workers' files into one, sorted by claim and case, and returns its records."""
+def read_records(run_dir: Path) -> tuple[Record, ...]:
+    """Returns what the workers wrote, sorted by claim and case."""
     lines = [
         line
         for path in sorted(run_dir.glob("records-*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
+        # A worker that was killed, or whose disk was full, leaves half a line.
+        if line.endswith("\n")
     ]
     # A check whose worker died after writing was run again by another: the last line counts.
     latest = {(record.claim, record.case): record for record in map(Record.from_line, lines)}
-    records = tuple(latest[key] for key in sorted(latest))
-    if records:
-        text = "".join(record.to_line() + "\n" for record in records)
-        (run_dir / MERGED).write_text(text, encoding="utf-8")
-    for path in run_dir.glob("records-*.jsonl"):
-        path.unlink()
-    return records
+    return tuple(latest[key] for key in sorted(latest))
+
+
+def merge_records(run_dir: Path, records: Sequence[Record]) -> None:
+    """Writes the records into one file, in the place of the workers' files.
+
+    Raises:
+        StoreError: When it cannot be written; the workers' files stay.
+    """
+    path = run_dir / MERGED
+    try:
+        if records:
+            text = "".join(record.to_line() + "\n" for record in records)
+            path.write_text(text, encoding="utf-8")
+        for part in run_dir.glob("records-*.jsonl"):
+            part.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write {path}: {error.strerror}",
+        "free some space or pass another --run-dir; stored answers are kept",
+    )

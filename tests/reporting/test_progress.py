@@ -87,6 +87,18 @@ def test_no_pace_no_promise():
     assert pace.left_s(5) == 0.0
 
 
+def test_a_selection_promises_nothing_about_its_prompts():
+    """With -k the plan of the whole suite would show a share and an ETA that are wrong."""
+    screen = FakeScreen()
+    Lines(screen).show(status(prompts_planned=None), elapsed_s=15.0, left_s=None)
+    assert "40 prompts, 3 of 8 checks decided" in screen.lines[0]
+    assert " of 100" not in screen.lines[0]
+    assert "40 prompts · 3/8 checks" in render_bar(
+        status(prompts_planned=None), 15.0, None, width=100
+    )
+    assert Pace().left_s(None) is None
+
+
 def test_an_engine_that_restarts_costs_one_showing():
     """A poll that fails shows nothing and is tried again."""
     screen = FakeScreen()

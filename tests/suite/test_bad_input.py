@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +25,7 @@ from tests.suite.conftest import (
     wait_for_answers,
 )
 
+IPLLVM = str(Path(sys.executable).with_name("ipllvm"))
 CHECKPOINT = ROOT / "ipllvm_spec/mini/checkpoints/mini-llava"
 ONE = ("-n", "1", "-k", "image_matters", "--benchmarks", "mmstar", "--units", "32")
 
@@ -130,6 +133,34 @@ def test_an_unwritable_run_dir(run, tmp_path):
     """A file in the way of the folder stands for every reason why it cannot be made."""
     (tmp_path / "taken").write_text("")
     said(run(*ONE, run_dir=tmp_path / "taken" / "run"), "taken", "--run-dir")
+
+
+def test_a_full_disk_keeps_what_was_stored(tmp_path):
+    """One message that names the file and says what to do, no traceback, no process left."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    mount = f"mount -t tmpfs -o size=900k tmpfs '{folder}'"
+    probe = subprocess.run([*alone, mount], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("this system lets no user make a small file system of his own")
+    line = shlex.join(command("-n", "2", "--models", "mini-llava", "--run-dir", f"{folder}/run"))
+    store = shlex.join([IPLLVM, "store", "info", "--run-dir", f"{folder}/run"])
+    done = subprocess.run(
+        [*alone, f"{mount} && {line}; echo exit code $?; {store}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert "exit code 1" in output
+    assert "disk" in output
+    assert "free some space" in output
+    assert "Traceback" not in output, output
+    assert "INTERNALERROR" not in output, output
+    assert leftovers(folder / "run") == []
 
 
 def test_ctrl_c_ends_everything_and_keeps_what_was_measured(tmp_path):

@@ -11,10 +11,13 @@ import psutil
 import pytest
 
 from ipllvm_spec.engine.exchange import export_store
-from tests.suite.conftest import ROOT, SMALL, command, leftovers, wait_for_answers
+from tests.suite.conftest import ROOT, command, leftovers, wait_for_answers
 
-#: Identity, one permutation and one control over two windows of units.
-OPTIONS = (*SMALL, "-k", "accuracy_survives or image_matters")
+#: Identity, one permutation and one control over several windows of units.
+OPTIONS = (
+    *("--models", "mini-llava", "--benchmarks", "mmstar", "--units", "160"),
+    *("-k", "accuracy_survives or image_matters"),
+)
 
 
 def exported(run_dir, tmp_path, name):
@@ -37,7 +40,9 @@ def reference(tmp_path_factory):
     return exported(folder / "run", folder, "reference")
 
 
-@pytest.mark.parametrize("options", [("-n", "4"), ("-n", "2", "--device", "cpu,cpu")], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [("-n", "1"), ("-n", "4"), ("-n", "2", "--device", "cpu,cpu")], ids=" ".join
+)
 def test_exports_do_not_depend_on_workers_or_engines(run, tmp_path, reference, options):
     """Batches are formed from the cell alone, so who asks and who computes leaves no trace."""
     run(*OPTIONS, *options)
