@@ -42,6 +42,7 @@ class Controller:
         self._progress: Progress | None = None
         self._session: pytest.Session | None = None
         self._planned: PlanReport | None = None
+        self._size = 0
         self._began = time.monotonic()
         self._stats: RunStats | None = None
         self._records: tuple[Record, ...] = ()
@@ -146,13 +147,15 @@ class Controller:
             suite = load_suite()
             cases = [case for claim in suite.claims for case in self._settings.cases(claim)]
             self._planned = self._client.plan(_cells([case for case in cases if not case.skip]))
+            self._size = len(cases)
         stats = self._client.stats()
-        size = self._settings.suite_size()
         # Known to the controller only once the workers have collected.
-        collected = self._session.testscollected or size
+        collected = self._session.testscollected or self._size
         return Status(
             prompts_done=stats.done,
-            prompts_planned=max(self._planned.prompts, stats.done) if collected == size else None,
+            prompts_planned=max(self._planned.prompts, stats.done)
+            if collected == self._size
+            else None,
             checks_decided=len(self._decided),
             checks_total=collected,
             decided_early=self._early,
