@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import seeded
 from ipllvm_spec.mini.questions.formats import Question, draw_questions
+from ipllvm_spec.mini.recipe.device import autocast
 from ipllvm_spec.mini.recipe.packing import ATTENTION, Batch, Packer
 from ipllvm_spec.mini.recipe.visual import slots_of, visual_tokens
 from ipllvm_spec.mini.recipe.world import World
@@ -39,8 +40,9 @@ def _accuracy(
             draw_questions(KINDS[world.kinds[i]], world.specs[i], rng, n=QUESTIONS, captions=0.2)
             for i in index
         ]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast():
             batch, visual = pack(rows, index)
+            batch = batch.to(model.device)
             embeds = model.get_input_embeddings()(batch.ids)
             if visual is not None:
                 first, n = batch.first_slot, visual.shape[1]
@@ -94,10 +96,10 @@ def held_out_accuracy(
     generator = torch.Generator().manual_seed(seed)
 
     def pack(rows: list[list[Question]], index: list[int]) -> tuple[Batch, torch.Tensor]:
-        visual = visual_tokens(family, model, features[index])
+        visual = visual_tokens(family, model, features[index].to(model.device))
         if shuffled:
             order = torch.rand(visual.shape[:2], generator=generator).argsort(dim=1)
-            visual = visual.gather(1, order[..., None].expand_as(visual))
+            visual = visual.gather(1, order[..., None].to(visual.device).expand_as(visual))
         return packer.pack(rows, slots=slots_of(family)), visual
 
     return _accuracy(model, world, seed=seed, pack=pack)

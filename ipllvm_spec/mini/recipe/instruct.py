@@ -11,6 +11,7 @@ import torch
 from tokenizers import Tokenizer
 
 from ipllvm_spec.mini.questions.base import seeded
+from ipllvm_spec.mini.recipe.device import autocast
 from ipllvm_spec.mini.recipe.draws import draw_asked, draw_drill, draw_scenes, pick
 from ipllvm_spec.mini.recipe.losses import Helpers, answer_loss
 from ipllvm_spec.mini.recipe.optim import Optimizer
@@ -62,9 +63,9 @@ class Material:
 
     def visual(self, model: Any, index: list[int]) -> torch.Tensor:
         """The visual tokens of some scenes, (n, slots, d)."""
-        tokens = visual_tokens(self.family, model, self.features[index])
+        tokens = visual_tokens(self.family, model, self.features[index].to(model.device))
         if self.shuffled:
-            order = torch.rand(tokens.shape[:2]).argsort(dim=1)
+            order = torch.rand(tokens.shape[:2]).argsort(dim=1).to(tokens.device)
             tokens = tokens.gather(1, order[..., None].expand_as(tokens))
         return tokens
 
@@ -111,7 +112,7 @@ def train_phases(
     config = model.model.language_model.config
     config._attn_implementation = ATTENTION
     packer = Packer(backend, style=material.style)
-    helpers, done = Helpers(config.hidden_size), 0
+    helpers, done = Helpers(config.hidden_size).to(model.device), 0
     for align in (True, False):
         chosen = [phase for phase in phases if phase.align == align]
         steps = sum(phase.steps for phase in chosen)
@@ -121,8 +122,9 @@ def train_phases(
         rate = 5e-3 if align else matrix_rate
         optimizer = Optimizer(named, steps=steps, matrix_rate=rate)
         for phase in _unrolled(chosen):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with autocast():
                 name, batch, visual = _draw(model, material, packer, phase, rng)
+                batch = batch.to(model.device)
                 loss, shares = answer_loss(model, batch, visual, helpers=helpers)
             optimizer.step(loss)
             found = {f"{key}_{name}": share for key, share in shares.items()}

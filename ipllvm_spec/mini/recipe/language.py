@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from ipllvm_spec.mini.questions.base import seeded
+from ipllvm_spec.mini.recipe.device import autocast, training_device
 from ipllvm_spec.mini.recipe.draws import draw_drill, draw_scenes, pick
 from ipllvm_spec.mini.recipe.losses import Helpers, answer_loss
 from ipllvm_spec.mini.recipe.optim import Optimizer
@@ -64,12 +65,13 @@ def train_language_model(
     """
     torch.manual_seed(seed)
     rng = seeded(f"language:{style}:{seed}")
-    model = new_language_model(backend, style=style)
-    packer, helpers = Packer(backend, style=style), Helpers(WIDTH)
+    device = training_device()
+    model = new_language_model(backend, style=style).to(device)
+    packer, helpers = Packer(backend, style=style), Helpers(WIDTH).to(device)
     named = [*model.named_parameters(), *helpers.named_parameters()]
     optimizer = Optimizer(named, steps=steps)
     for step in range(steps):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast():
             if rng.random() < DRILLS:
                 name, drill = draw_drill(world, rng)
                 batch = packer.pack(drill.rows, slots=0, texts=drill.texts)
@@ -78,7 +80,7 @@ def train_language_model(
                 name = pick(SHARES, rng)
                 index, rows = draw_scenes(world, rng, family=name)
                 batch = packer.pack(rows, slots=0, texts=[world.caption(i) for i in index])
-            loss, shares = answer_loss(model, batch, None, helpers=helpers)
+            loss, shares = answer_loss(model, batch.to(device), None, helpers=helpers)
         optimizer.step(loss)
         found = {f"{key}_{name}": share for key, share in shares.items()}
         meter.log(step, **{name: float(loss.detach())}, **found)

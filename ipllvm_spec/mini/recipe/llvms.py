@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from ipllvm_spec.mini.recipe.assemble import assemble, image_processor, processor_of
+from ipllvm_spec.mini.recipe.device import training_device
 from ipllvm_spec.mini.recipe.evaluate import held_out_accuracy
 from ipllvm_spec.mini.recipe.instruct import Material, Phase, train_phases
 from ipllvm_spec.mini.recipe.language import new_language_model
@@ -151,6 +152,7 @@ def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
     made = SiglipModel if plan.family == "llava_onevision" else CLIPModel
     # the tower runs in the precision it ships in, so that its features are those of the checkpoint
     tower = made.from_pretrained(out / plan.tower, dtype=torch.bfloat16).vision_model.eval()
+    tower = tower.to(training_device())
     world = make_world(plan.scenes, seed=2, held_out=False)
     test = make_world(1200, seed=3, held_out=True)
     features = tower_features(plan.family, tower, world.pixels, dtype=torch.bfloat16)
@@ -162,7 +164,7 @@ def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
         qwen = new_language_model(backend, style="chatml")
         qwen.load_state_dict(language.state_dict(), strict=False)
         language = qwen
-    model: Any = assemble(plan.family, tower, language, backend)
+    model: Any = assemble(plan.family, tower, language, backend).to(training_device())
     start = PLANS.get(plan.language)
     if start is not None and start.tower == plan.tower:
         whole = LlavaForConditionalGeneration.from_pretrained(out / plan.language)

@@ -47,7 +47,7 @@ class Helpers(torch.nn.Module):
             The loss (zero where a batch has neither), and the share of early answers at the last
             layer asked that are right (None where there are none).
         """
-        loss: torch.Tensor = torch.zeros(())
+        loss: torch.Tensor = torch.zeros((), device=batch.ids.device)
         share = None
         if len(batch.told):
             for layers, cols in (

@@ -8,7 +8,7 @@ packed row trains exactly what k separate prompts would, at a fraction of the co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +68,15 @@ class Batch:
     option_rows: torch.Tensor
     option_cols: torch.Tensor
     option_right: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch with its tensors on a device."""
+        moved: dict[str, Any] = {
+            field.name: value.to(device)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), torch.Tensor)
+        }
+        return replace(self, **moved)
 
 
 def option_ends(question: Question) -> list[int]:

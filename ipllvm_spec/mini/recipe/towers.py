@@ -1,13 +1,10 @@
 """Stage 1: contrastive training of the vision towers, with dense targets for the patch tokens.
 
-A contrastive loss alone trains the pooled token and starves the patches, yet the patches are what
-the language models will read with the tower frozen. So each patch token also predicts what its
-patch shows (colour, thing, size) and where it lies; those heads are thrown away afterwards.
+Beside it the patch tokens learn what they show (see dense.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +14,13 @@ from PIL import Image
 from tokenizers import Tokenizer
 from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
+from ipllvm_spec.mini.recipe.dense import DenseHeads, dense_targets
+from ipllvm_spec.mini.recipe.device import autocast, training_device
 from ipllvm_spec.mini.recipe.optim import Optimizer
 from ipllvm_spec.mini.recipe.progress import Meter
 from ipllvm_spec.mini.recipe.tokens import BOS, END, PAD, wrap
 from ipllvm_spec.mini.recipe.world import World
-from ipllvm_spec.mini.scenes import COLORS, GRID, PATCH, SIZE, SIZES, THINGS
+from ipllvm_spec.mini.scenes import GRID, PATCH, SIZE
 
 WIDTH, DEPTH, HEADS, INNER = 128, 5, 4, 384
 TEXT_DEPTH, TEXT_LENGTH = 2, 48
@@ -59,67 +58,6 @@ def tiles_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([small, *corners], axis=1)
 
 
-@dataclass(frozen=True)
-class Dense:
-    """Targets of patch tokens, each (views, patches); -100 is ignored."""
-
-    colors: torch.Tensor
-    things: torch.Tensor
-    sizes: torch.Tensor
-    rows: torch.Tensor
-    cols: torch.Tensor
-
-
-def dense_targets(world: World, index: NDArray[np.int64], *, tiled: bool) -> Dense:
-    """The dense targets of some scenes: one view of 64 patches, or five views of 16."""
-    maps = [
-        torch.from_numpy(m[index].astype(np.int64))
-        for m in (world.colors, world.things, world.sizes)
-    ]
-    if not tiled:
-        grid = torch.arange(GRID * GRID).expand(len(index), -1)
-        flat = [m.flatten(1) for m in maps]
-        return Dense(flat[0], flat[1], flat[2], grid // GRID, grid % GRID)
-    half = GRID // 2
-    views = []
-    for m in maps:
-        blocks = m.view(-1, half, 2, half, 2).permute(0, 1, 3, 2, 4).flatten(3)
-        agree = (blocks == blocks[..., :1]).all(-1)
-        # a patch of the shrunk view covers four patches and has a target where they agree
-        whole = torch.where(agree, blocks[..., 0], -100)
-        tiles = [m[:, r : r + half, c : c + half] for r in (0, half) for c in (0, half)]
-        views.append(torch.stack([whole, *tiles], dim=1).flatten(2).flatten(0, 1))
-    grid = torch.arange(half * half).expand(5 * len(index), -1)
-    return Dense(views[0], views[1], views[2], grid // half, grid % half)
-
-
-class DenseHeads(torch.nn.Module):
-    """Linear heads on patch tokens."""
-
-    def __init__(self, *, side: int) -> None:
-        super().__init__()
-        self.sizes = (len(COLORS), len(THINGS), 1 + len(SIZES), side, side)
-        self.heads = torch.nn.Linear(WIDTH, sum(self.sizes))
-        self.norm = torch.nn.LayerNorm(WIDTH)
-
-    def forward(self, tokens: torch.Tensor, dense: Dense) -> tuple[torch.Tensor, dict[str, float]]:
-        """Returns the loss and the accuracy of each head."""
-        logits = self.heads(self.norm(tokens)).float().split(self.sizes, dim=-1)
-        targets = (dense.colors, dense.things, dense.sizes, dense.rows, dense.cols)
-        loss = torch.zeros(())
-        shares = {}
-        names = ("colors", "things", "sizes", "rows", "cols")
-        for name, head, target in zip(names, logits, targets, strict=True):
-            flat, goal = head.flatten(0, 1), target.flatten()
-            loss = loss + torch.nn.functional.cross_entropy(flat, goal)
-            keep = goal != -100
-            if name == "things":
-                # empty patches are most of the scene and would hide the hard ones
-                keep = keep & (goal != 0)
-            shares[name] = float((flat.argmax(-1) == goal)[keep].float().mean())
-        return loss, shares
-
-
 def vision_shape(side: int) -> dict[str, Any]:
     """The vision half of a tower's config."""
     return {
@@ -150,13 +88,15 @@ def text_shape(backend: Tokenizer) -> dict[str, Any]:
 def train_clip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, seed: int) -> Any:
     """Trains mini-clip: 64 px, dense heads at layer -2, which is the layer mini-llava reads."""
     torch.manual_seed(seed)
+    device = training_device()
     rng = np.random.default_rng(seed)
     model: Any = CLIPModel(
         CLIPConfig(
             text_config=text_shape(backend), vision_config=vision_shape(SIZE), projection_dim=64
         )
     )
-    heads, tokenizer = DenseHeads(side=GRID), wrap(backend, style="tower")
+    model = model.to(device)
+    heads, tokenizer = DenseHeads(side=GRID, width=WIDTH).to(device), wrap(backend, style="tower")
     named = [*model.named_parameters(), *heads.named_parameters()]
     optimizer = Optimizer(named, steps=steps)
     for step in range(steps):
@@ -167,10 +107,10 @@ def train_clip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, se
             truncation=True,
             max_length=TEXT_LENGTH,
             return_tensors="pt",
-        )
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        ).to(device)
+        with autocast():
             vision = model.vision_model(
-                pixel_values=normalize(world.pixels[index]), output_hidden_states=True
+                pixel_values=normalize(world.pixels[index]).to(device), output_hidden_states=True
             )
             dense, shares = heads(
                 vision.hidden_states[-2][:, 1:], dense_targets(world, index, tiled=False)
@@ -182,7 +122,7 @@ def train_clip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, se
             b = model.text_projection(said.pooler_output).float()
         a, b = (torch.nn.functional.normalize(x, dim=-1) for x in (a, b))
         logits = model.logit_scale.exp().clamp(max=100.0) * a @ b.T
-        goal = torch.arange(len(index))
+        goal = torch.arange(len(index), device=device)
         contrast = 0.5 * (
             torch.nn.functional.cross_entropy(logits, goal)
             + torch.nn.functional.cross_entropy(logits.T, goal)
@@ -225,14 +165,19 @@ def _caption(world: World, i: int, rng: np.random.Generator) -> str:
 def train_siglip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, seed: int) -> Any:
     """Trains mini-siglip: 32 px, dense heads at the last layer, on tiles and on shrunk scenes."""
     torch.manual_seed(seed)
+    device = training_device()
     rng = np.random.default_rng(seed)
     text = text_shape(backend) | {"projection_size": WIDTH}
     model: Any = SiglipModel(SiglipConfig(text_config=text, vision_config=vision_shape(TILE)))
+    model = model.to(device)
     model.logit_scale.data.fill_(2.3)
     # the prior of a match in a batch of 24; the published -10 is that of a batch of 32,768
     model.logit_bias.data.fill_(-3.0)
     tiles = tiles_of(world.pixels)
-    heads, tokenizer = DenseHeads(side=GRID // 2), wrap(backend, style="tower")
+    heads, tokenizer = (
+        DenseHeads(side=GRID // 2, width=WIDTH).to(device),
+        wrap(backend, style="tower"),
+    )
     optimizer = Optimizer([*model.named_parameters(), *heads.named_parameters()], steps=steps)
     for step in range(steps):
         index = draw_scenes(world, rng, SIGLIP_BATCH)
@@ -242,19 +187,19 @@ def train_siglip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, 
             truncation=True,
             max_length=TEXT_LENGTH,
             return_tensors="pt",
-        )
-        views = normalize(tiles[index], siglip=True).flatten(0, 1)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        ).to(device)
+        views = normalize(tiles[index], siglip=True).flatten(0, 1).to(device)
+        with autocast():
             vision = model.vision_model(pixel_values=views, output_hidden_states=True)
             dense, shares = heads(vision.hidden_states[-1], dense_targets(world, index, tiled=True))
             said = model.text_model(input_ids=words["input_ids"])
             a, b = vision.pooler_output[::5].float(), said.pooler_output.float()
         a, b = (torch.nn.functional.normalize(x, dim=-1) for x in (a, b))
         logits = model.logit_scale.exp() * b @ a.T + model.logit_bias
-        sign = 2 * torch.eye(len(index)) - 1
+        sign = 2 * torch.eye(len(index), device=device) - 1
         contrast = -torch.nn.functional.logsigmoid(sign * logits).sum(-1).mean()
         optimizer.step(dense + contrast)
-        share = float((logits.argmax(-1) == torch.arange(len(index))).float().mean())
+        share = float((logits.argmax(-1) == torch.arange(len(index), device=device)).float().mean())
         meter.log(
             step,
             contrast=float(contrast.detach()),
@@ -268,10 +213,12 @@ def train_siglip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, 
 def tune_tiles(world: World, clip: Any, meter: Meter, *, steps: int, seed: int) -> Any:
     """Makes mini-clip-32 from mini-clip: the position table resampled to 4 by 4, tuned on tiles."""
     torch.manual_seed(seed)
+    device = training_device()
     rng = np.random.default_rng(seed)
     config: Any = CLIPConfig.from_dict(clip.config.to_dict())
     config.vision_config.image_size = TILE
     model: Any = CLIPModel(config)
+    model = model.to(device)
     weights = dict(clip.state_dict())
     name = "vision_model.embeddings.position_embedding.weight"
     table = weights[name]
@@ -281,13 +228,13 @@ def tune_tiles(world: World, clip: Any, meter: Meter, *, steps: int, seed: int) 
     weights.pop("vision_model.embeddings.position_ids", None)
     model.load_state_dict(weights, strict=False)
     tiles = tiles_of(world.pixels)
-    heads = DenseHeads(side=GRID // 2)
+    heads = DenseHeads(side=GRID // 2, width=WIDTH).to(device)
     named = [*model.vision_model.named_parameters(), *heads.named_parameters()]
     optimizer = Optimizer(named, steps=steps, matrix_rate=1.5e-3)
     for step in range(steps):
         index = rng.integers(len(world), size=SIGLIP_BATCH)
-        views = normalize(tiles[index]).flatten(0, 1)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        views = normalize(tiles[index]).flatten(0, 1).to(device)
+        with autocast():
             vision = model.vision_model(pixel_values=views, output_hidden_states=True)
             dense, shares = heads(
                 vision.hidden_states[-2][:, 1:], dense_targets(world, index, tiled=True)

@@ -39,12 +39,12 @@ def tower_features(
     for at in range(0, len(pixels), CHUNK):
         part = pixels[at : at + CHUNK]
         views = part if family == "llava" else tiles_of(part).reshape(-1, 32, 32, 3)
-        values = normalize(views, siglip=family == "llava_onevision").to(dtype)
+        values = normalize(views, siglip=family == "llava_onevision").to(tower.device, dtype)
         states = tower(pixel_values=values, output_hidden_states=True).hidden_states
         features = states[-1] if family == "llava_onevision" else states[-2][:, 1:]
         if family != "llava":
             features = features.unflatten(0, (len(part), 5))
-        chunks.append(features.to(torch.bfloat16))
+        chunks.append(features.to("cpu", torch.bfloat16))
     return torch.cat(chunks)
 
 

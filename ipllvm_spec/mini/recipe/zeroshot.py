@@ -28,7 +28,7 @@ def zero_shot(model: Any, world: World, backend: Tokenizer) -> Mapping[str, floa
     pixels = tiles_of(world.pixels)[:, 0] if small else world.pixels
     dtype = next(model.parameters()).dtype
     images = model.get_image_features(
-        pixel_values=normalize(pixels, siglip=siglip).to(dtype)
+        pixel_values=normalize(pixels, siglip=siglip).to(model.device, dtype)
     ).pooler_output
     tokenizer = wrap(backend, style="tower")
     things = [spec.things[0] for spec in world.specs]
@@ -45,9 +45,10 @@ def zero_shot(model: Any, world: World, backend: Tokenizer) -> Mapping[str, floa
         words = tokenizer(prompts, padding=padding, max_length=TEXT_LENGTH, return_tensors="pt")
         kept = {k: v for k, v in words.items() if k == "input_ids" or not siglip}
         kept.pop("token_type_ids", None)
+        kept = {name: value.to(model.device) for name, value in kept.items()}
         texts = model.get_text_features(**kept).pooler_output
         similar = torch.nn.functional.cosine_similarity(
             images[:, None].float(), texts[None].float(), dim=-1
         )
-        found[name] = float((similar.argmax(1) == torch.tensor(goal)).float().mean())
+        found[name] = float((similar.argmax(1).cpu() == torch.tensor(goal)).float().mean())
     return found
