@@ -151,11 +151,11 @@ class Controller:
         stats = self._client.stats()
         # Known to the controller only once the workers have collected.
         collected = self._session.testscollected or self._size
+        # A search asks more than any plan says; from then on only the checks tell what is left.
+        known = collected == self._size and stats.done < self._planned.prompts
         return Status(
             prompts_done=stats.done,
-            prompts_planned=max(self._planned.prompts, stats.done)
-            if collected == self._size
-            else None,
+            prompts_planned=self._planned.prompts if known else None,
             checks_decided=len(self._decided),
             checks_total=collected,
             decided_early=self._early,

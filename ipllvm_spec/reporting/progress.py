@@ -36,7 +36,7 @@ class Status:
     Attributes:
         prompts_done: Prompts answered or found in the store.
         prompts_planned: Prompts of all cells as planned; early decisions make it an upper bound.
-            None when only some checks were selected: their share of the prompts is not known.
+            None when that is not known: only some checks were selected, or a search goes on.
         checks_decided: Checks with a verdict.
         checks_total: Checks collected.
         decided_early: Checks decided before all their units were measured.

@@ -83,4 +83,8 @@ def wait_for_answers(run_dir: Path) -> None:
 def answers(run_dir: Path) -> int:
     """Counts stored answers."""
     with sqlite3.connect(run_dir / "cells.sqlite") as store:
+        tables = store.execute("SELECT count(*) FROM sqlite_master WHERE name = 'results'")
+        # The file is there a moment before its tables.
+        if not tables.fetchone()[0]:
+            return 0
         return int(store.execute("SELECT count(*) FROM results").fetchone()[0])

@@ -167,6 +167,9 @@ def test_ctrl_c_ends_everything_and_keeps_what_was_measured(tmp_path):
     """Interrupting the controller stops workers and engines; the store can be read again."""
     run_dir = tmp_path / "run"
     line = command("-n", "2", "--models", "mini-llava", "--run-dir", str(run_dir))
+    # A shell's background jobs, and with them these tests, ignore Ctrl-C; a user's run does not.
+    default = "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv(sys.argv[1], "
+    line = [sys.executable, "-c", f"{default}sys.argv[1:])", *line]
     with subprocess.Popen(
         line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
