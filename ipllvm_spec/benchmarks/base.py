@@ -146,11 +146,31 @@ def values(unit: Unit, scores: Sequence[ItemScore]) -> tuple[float, ...]:
     return tuple(score.value for _, score in zip(unit.items, scores, strict=True))
 
 
-def one_item_units(items: Sequence[Item]) -> tuple[Unit, ...]:
-    """Makes every item a unit of equal weight: the metric is the plain mean over questions."""
-    return tuple(
-        Unit(item.unit_id, item.cluster_id, (item,), item.stratum, 1 / len(items)) for item in items
-    )
+class PerQuestion:
+    """What benchmarks share whose metric is the plain mean over their questions.
+
+    Every question is a unit of equal weight; the questions about one image are a cluster.
+    """
+
+    def __init__(self, mode: str = "standard") -> None:
+        self.mode = mode
+
+    def items(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
+        """Makes one item from each row."""
+        return tuple(self.item(row, index) for index, row in enumerate(rows))
+
+    def item(self, row: Mapping[str, Any], index: int) -> Item:
+        """Makes the item of one row."""
+        raise NotImplementedError
+
+    def units(self, items: Sequence[Item]) -> tuple[Unit, ...]:
+        """Makes every item a unit."""
+        share = 1 / max(1, len(items))
+        return tuple(Unit(i.unit_id, i.cluster_id, (i,), i.stratum, share) for i in items)
+
+    def score_unit(self, unit: Unit, scores: Sequence[ItemScore]) -> float:
+        """Returns the score of the unit's only answer."""
+        return values(unit, scores)[0]
 
 
 def grouped(items: Sequence[Item]) -> dict[str, tuple[Item, ...]]:

@@ -8,14 +8,14 @@ from math import fsum
 from typing import Any
 
 from ipllvm_spec.benchmarks import fields
-from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, Unit, one_item_units, values
+from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, PerQuestion, Unit
 from ipllvm_spec.benchmarks.mme import SHORT_SUFFIX
 from ipllvm_spec.benchmarks.parsing import parse_short_answer, relaxed_match
 
 TYPES = ("human_test", "augmented_test")
 
 
-class ChartQa:
+class ChartQa(PerQuestion):
     """Scored as relaxed accuracy over all questions (1250 human and 1250 augmented)."""
 
     name = "chartqa"
@@ -29,14 +29,8 @@ class ChartQa:
         "image": fields.IMAGE,
     }
 
-    def __init__(self, mode: str = "standard") -> None:
-        self.mode = mode
-
-    def items(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
-        """Makes items. The data name neither question nor chart, so the row number is the id."""
-        return tuple(self._item(row, index) for index, row in enumerate(rows))
-
-    def _item(self, row: Mapping[str, Any], index: int) -> Item:
+    def item(self, row: Mapping[str, Any], index: int) -> Item:
+        """Makes an item. The data name neither question nor chart: the row number is the id."""
         number = f"row-{index:05d}"
         question = fields.text(row, "question", benchmark=self.name, index=index).strip()
         digest = fields.image_digest(row)
@@ -50,19 +44,11 @@ class ChartQa:
             image_digest=digest,
         )
 
-    def units(self, items: Sequence[Item]) -> tuple[Unit, ...]:
-        """Every question is a unit; the questions about one chart are a cluster."""
-        return one_item_units(items)
-
     def score_item(self, item: Item, text: str) -> ItemScore:
         """Scores 1 for an answer that is right by relaxed accuracy."""
         parsed = parse_short_answer(text)
         right = parsed.value is not None and relaxed_match(parsed.value, item.gold)
         return ItemScore(float(right), parsed)
-
-    def score_unit(self, unit: Unit, scores: Sequence[ItemScore]) -> float:
-        """Returns the score of the unit's only answer."""
-        return values(unit, scores)[0]
 
     def chance(self, units: Sequence[Unit]) -> float:
         """The best that one constant answer reaches, tried over all reference answers."""

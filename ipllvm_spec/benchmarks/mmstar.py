@@ -8,7 +8,7 @@ from math import fsum
 from typing import Any
 
 from ipllvm_spec.benchmarks import fields
-from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, Unit, one_item_units, values
+from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, PerQuestion, Unit
 from ipllvm_spec.benchmarks.mmvp import LETTER_SUFFIX
 from ipllvm_spec.benchmarks.parsing import parse_letter
 
@@ -38,7 +38,7 @@ def inline_choices(question: str) -> tuple[str, ...]:
     )
 
 
-class MmStar:
+class MmStar(PerQuestion):
     """Scored as the micro mean over all questions (1500), not averaged over the 18 axes."""
 
     name = "mmstar"
@@ -53,14 +53,8 @@ class MmStar:
         "category": fields.TEXT,
     }
 
-    def __init__(self, mode: str = "standard") -> None:
-        self.mode = mode
-
-    def items(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
-        """Makes items; the question text already lists its options."""
-        return tuple(self._item(row, index) for index, row in enumerate(rows))
-
-    def _item(self, row: Mapping[str, Any], index: int) -> Item:
+    def item(self, row: Mapping[str, Any], index: int) -> Item:
+        """Makes an item; the question text already lists its options."""
         number = str(fields.integer(row, "index", benchmark=self.name, index=index))
         question = fields.text(row, "question", benchmark=self.name, index=index).strip()
         digest = fields.image_digest(row)
@@ -75,18 +69,10 @@ class MmStar:
             image_digest=digest,
         )
 
-    def units(self, items: Sequence[Item]) -> tuple[Unit, ...]:
-        """Every question is a unit; questions about one image are a cluster."""
-        return one_item_units(items)
-
     def score_item(self, item: Item, text: str) -> ItemScore:
         """Scores 1 for the right letter."""
         parsed = parse_letter(text, letters=LETTERS, choices=item.choices)
         return ItemScore(float(parsed.value == item.gold), parsed)
-
-    def score_unit(self, unit: Unit, scores: Sequence[ItemScore]) -> float:
-        """Returns the score of the unit's only answer."""
-        return values(unit, scores)[0]
 
     def chance(self, units: Sequence[Unit]) -> float:
         """Mean of 1 / number of options; 4 where the options could not be read."""
