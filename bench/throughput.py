@@ -29,7 +29,7 @@ from ipllvm_spec.spec.interventions import Identity, Intervention, PermuteTokens
 
 BENCHMARK = "mmstar"
 REPEATS = 5
-MINIS = ("mini-llava", "mini-llava-shuffled", "mini-llava-next")
+MINIS = ("mini-llava", "mini-llava-shuffled", "mini-llava-next", "mini-llava-onevision")
 
 
 def conditions() -> list[tuple[Intervention, int]]:

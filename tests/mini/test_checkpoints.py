@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(str(files("ipllvm_spec"))) / "mini" / "checkpoints"
-LLVMS = ("mini-llava", "mini-llava-shuffled", "mini-llava-next")
-KEYS = (*LLVMS, "mini-clip", "mini-clip-32", "mini-lm-llama")
+LLVMS = ("mini-llava", "mini-llava-shuffled", "mini-llava-next", "mini-llava-onevision")
+KEYS = (*LLVMS, "mini-clip", "mini-clip-32", "mini-siglip", "mini-lm-llama")
 TWINS = ("mmvp", "mme", "mmstar", "chartqa")
 
 

@@ -51,7 +51,7 @@ def test_a_permutation_and_its_inverse_are_identity(llava_mini, asked, order, po
         assert not torch.equal(llava_mini.logits([prompt], [once]), intact)
 
 
-@pytest.mark.parametrize("key", ["mini-llava", "mini-llava-shuffled", "mini-llava-next"])
+@pytest.mark.parametrize("key", ["mini-llava", "mini-llava-shuffled", "mini-llava-next", "mini-llava-onevision"])
 def test_identity_is_bit_equal_and_shuffling_is_not(key, make_image):
     """On every mini the spliced run is transformers' own, and a shuffle reaches the logits."""
     adapter = mini(key)
@@ -65,7 +65,7 @@ def test_identity_is_bit_equal_and_shuffling_is_not(key, make_image):
         assert not torch.equal(adapter.logits([prompt], [shuffled]), intact)
 
 
-@pytest.mark.parametrize("key", ["mini-llava", "mini-llava-next"])
+@pytest.mark.parametrize("key", ["mini-llava", "mini-llava-next", "mini-llava-onevision"])
 def test_answers_do_not_depend_on_the_batch(key, make_image):
     """Sixteen questions of unequal length get the texts that each gets alone."""
     adapter = mini(key)
