@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from ipllvm_spec.benchmarks.base import Item
@@ -15,6 +16,9 @@ from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.keys import ModelId
 from ipllvm_spec.engine.plan import Window, unit_order, windows
 from ipllvm_spec.engine.store import StoredRow
+
+#: Characters of an intervention in a title.
+_TITLE = 64
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,8 @@ class Context:
 
     @property
     def title(self) -> str:
-        """The cell in one line, for people."""
-        what = repr(self.cell.intervention)
+        """The cell in one short line, for people; an explicit order would fill two."""
+        what = shorten(repr(self.cell.intervention), _TITLE, placeholder=" ...")
         return f"{self.cell.model} | {self.cell.benchmark} | {what}"
 
     def stored(
