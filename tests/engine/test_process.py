@@ -243,8 +243,7 @@ def test_stop_leaves_no_process_and_no_socket(start_group, client_of):
 
 _CONTROLLER = """
 import json, signal, sys, time
-# A shell's background jobs, and with them the tests, ignore Ctrl-C; a user's run does not.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 from pathlib import Path
 from ipllvm_spec.engine.process import EngineGroup
 root = Path(sys.argv[1])

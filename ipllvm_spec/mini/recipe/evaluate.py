@@ -13,6 +13,7 @@ from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import seeded
 from ipllvm_spec.mini.questions.formats import Question, draw_questions
 from ipllvm_spec.mini.recipe.device import autocast
+from ipllvm_spec.mini.recipe.losses import run_packed
 from ipllvm_spec.mini.recipe.packing import ATTENTION, Batch, Packer
 from ipllvm_spec.mini.recipe.visual import slots_of, visual_tokens
 from ipllvm_spec.mini.recipe.world import World
@@ -43,18 +44,7 @@ def _accuracy(
         with autocast():
             batch, visual = pack(rows, index)
             batch = batch.to(model.device)
-            embeds = model.get_input_embeddings()(batch.ids)
-            if visual is not None:
-                first, n = batch.first_slot, visual.shape[1]
-                parts = [embeds[:, :first], visual.to(embeds.dtype), embeds[:, first + n :]]
-                embeds = torch.cat(parts, dim=1)
-            out = decoder(
-                inputs_embeds=embeds,
-                position_ids=batch.positions,
-                attention_mask=torch.zeros(1, 1, 1, 1),
-                use_cache=False,
-                layout=batch.layout,
-            )
+            out = run_packed(model, batch, visual)
             logits = model.lm_head(out.last_hidden_state[batch.rows, batch.cols])
         hits = (logits.argmax(-1) == batch.targets).tolist()
         segments = ((batch.cols - batch.layout.prefix) // batch.layout.length).tolist()

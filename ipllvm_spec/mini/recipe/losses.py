@@ -73,6 +73,37 @@ def _normed(states: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.rms_norm(states.float(), states.shape[-1:])
 
 
+def run_packed(
+    model: Any, batch: Batch, visual: torch.Tensor | None, *, states: bool = False
+) -> Any:
+    """Runs the decoder over a packed batch.
+
+    Args:
+        model: anything with a decoder.
+        batch: the packed questions.
+        visual: (b, slots, d) for the slots of the batch, or None for text.
+        states: whether the states of all layers are wanted.
+
+    Returns:
+        The decoder's output.
+    """
+    decoder = model.get_decoder()
+    embeds = decoder.get_input_embeddings()(batch.ids)
+    if visual is not None:
+        at, n = batch.first_slot, visual.shape[1]
+        embeds = torch.cat([embeds[:, :at], visual.to(embeds.dtype), embeds[:, at + n :]], dim=1)
+    return decoder(
+        # a residual stream in the precision the model ships in, which is also faster
+        inputs_embeds=embeds.bfloat16(),
+        position_ids=batch.positions,
+        # any 4-D mask keeps the library from building its own; the packed attention needs none
+        attention_mask=torch.zeros(1, 1, 1, 1),
+        use_cache=False,
+        layout=batch.layout,
+        output_hidden_states=states,
+    )
+
+
 def answer_loss(
     model: Any, batch: Batch, visual: torch.Tensor | None, *, helpers: Helpers | None = None
 ) -> tuple[torch.Tensor, dict[str, float]]:
@@ -88,22 +119,7 @@ def answer_loss(
         The weighted cross entropy; and the shares of first answer tokens predicted exactly
         ("right") and of early answers ("early").
     """
-    decoder = model.get_decoder()
-    embeds = decoder.get_input_embeddings()(batch.ids)
-    if visual is not None:
-        at, n = batch.first_slot, visual.shape[1]
-        embeds = torch.cat([embeds[:, :at], visual.to(embeds.dtype), embeds[:, at + n :]], dim=1)
-    # a residual stream in the precision the model ships in, which is also faster
-    embeds = embeds.bfloat16()
-    out = decoder(
-        inputs_embeds=embeds,
-        position_ids=batch.positions,
-        # any 4-D mask keeps the library from building its own; the packed attention needs none
-        attention_mask=torch.zeros(1, 1, 1, 1),
-        use_cache=False,
-        layout=batch.layout,
-        output_hidden_states=helpers is not None,
-    )
+    out = run_packed(model, batch, visual, states=helpers is not None)
     logits = model.lm_head(out.last_hidden_state[batch.rows, batch.cols]).float()
     losses = torch.nn.functional.cross_entropy(logits, batch.targets, reduction="none")
     hits = (logits.argmax(-1) == batch.targets)[batch.firsts]
