@@ -14,6 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ipllvm_spec import __version__
+from ipllvm_spec.cli_benchmarks import benchmarks
+from ipllvm_spec.cli_data import LockOption, data_app, fetch_data
+from ipllvm_spec.cli_options import DEFAULT_RUN_DIR, STORE, RunDir, out
+from ipllvm_spec.cli_rescore import rescore
 from ipllvm_spec.errors import IpllvmError, UsageError
 
 app = typer.Typer(
@@ -27,11 +31,9 @@ store_app = typer.Typer(no_args_is_help=True, help="Look after stored answers.")
 app.add_typer(spec_app, name="spec")
 app.add_typer(mini_app, name="mini")
 app.add_typer(store_app, name="store")
-
-out = Console(soft_wrap=True)
-RunDir = Annotated[Path, typer.Option("--run-dir", help="Where a run left its store.")]
-DEFAULT_RUN_DIR = Path("reports")
-STORE = "cells.sqlite"
+app.add_typer(data_app, name="data")
+app.command()(benchmarks)
+app.command()(rescore)
 
 
 def suite_dir() -> Path:
@@ -75,20 +77,18 @@ def version() -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="A model or a benchmark of the declared ones.")],
-    lock: Annotated[Path, typer.Option(help="Lock file to record the commit in.")] = Path(
-        "ipllvm.lock"
-    ),
+    name: Annotated[str, typer.Argument(help="A model, a benchmark or a data set.")],
+    lock: LockOption = None,
 ) -> None:
     """Download a published checkpoint or benchmark once and lock its commit."""
-    from ipllvm_spec.benchmarks.hub import fetch as fetch_benchmark
+    from ipllvm_spec.benchmarks.registry import DATA_SETS
     from ipllvm_spec.models.hub import fetch as fetch_model
-    from ipllvm_spec.spec.loader import load_suite
+    from ipllvm_spec.spec.paths import lock_path
 
-    if name in load_suite().benchmarks:
-        out.print(f"{name}: {fetch_benchmark(name, lock)}")
+    if name in DATA_SETS:
+        fetch_data([name], lock=lock, update=False)
     else:
-        out.print(f"{name}: {fetch_model(name, lock)}")
+        out.print(f"{name}: {fetch_model(name, lock or lock_path())}")
 
 
 @app.command()

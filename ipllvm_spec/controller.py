@@ -8,7 +8,9 @@ from importlib.metadata import version
 
 import pytest
 
-from ipllvm_spec.engine.answers import PlanReport
+from ipllvm_spec.benchmarks.judging import Judging
+from ipllvm_spec.benchmarks.registry import get_benchmark
+from ipllvm_spec.engine.answers import PlanReport, Stats
 from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.client import EngineClient
 from ipllvm_spec.engine.process import EngineGroup
@@ -18,7 +20,7 @@ from ipllvm_spec.reporting import allure as allure_view
 from ipllvm_spec.reporting import allure_results
 from ipllvm_spec.reporting.plan import plan_text
 from ipllvm_spec.reporting.progress import Progress, Status, for_pytest
-from ipllvm_spec.reporting.summary import RunStats, render_summary
+from ipllvm_spec.reporting.summary import JudgeStats, RunStats, render_summary
 from ipllvm_spec.settings import RunSettings
 from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.loader import load_suite
@@ -66,6 +68,7 @@ class Controller:
             devices=settings.devices,
             run_id=settings.run_id,
             lock=settings.lock,
+            judge=settings.judging.judge,
         )
         clear_records(settings.run_dir)
         self._client = EngineClient(self._group.address)
@@ -80,8 +83,9 @@ class Controller:
         """
         assert self._client is not None
         chosen = [case for case in cases if not case.skip]
-        report = self._client.plan(_cells(chosen))
-        return plan_text(report, chosen)
+        judging = self._settings.judging
+        report = self._client.plan(_cells(chosen, judging))
+        return plan_text(report, chosen, judging=judging)
 
     def show_progress(self, session: pytest.Session) -> None:
         """Starts the progress display; the plan behind its total is made on the first look."""
@@ -146,7 +150,8 @@ class Controller:
         if self._planned is None:
             suite = load_suite()
             cases = [case for claim in suite.claims for case in self._settings.cases(claim)]
-            self._planned = self._client.plan(_cells([case for case in cases if not case.skip]))
+            asked = [case for case in cases if not case.skip]
+            self._planned = self._client.plan(_cells(asked, self._settings.judging))
             self._size = len(cases)
         stats = self._client.stats()
         # Known to the controller only once the workers have collected.
@@ -178,6 +183,21 @@ class Controller:
             store=str(self._settings.store),
             records=str(self._settings.run_dir / MERGED),
             allure=folder,
+            judge=self._judge_stats(stats),
+        )
+
+    def _judge_stats(self, stats: Stats) -> JudgeStats | None:
+        judge = self._settings.judging.judge
+        if judge is None:
+            return None
+        return JudgeStats(
+            model=judge.model,
+            calls=stats.total("judge_calls"),
+            hits=stats.total("judge_hits"),
+            unreadable=stats.total("judge_unreadable"),
+            prompt_tokens=stats.total("judge_prompt_tokens"),
+            reply_tokens=stats.total("judge_reply_tokens"),
+            price=self._settings.judging.price,
         )
 
     def _finish_allure(self, folder: str) -> None:
@@ -188,16 +208,22 @@ class Controller:
         environment = {name: version(name) for name in packages}
         environment["profile"] = self._settings.profile
         environment["device"] = ", ".join(self._settings.devices)
+        environment["judge"] = self._settings.judging.sentence()
         allure_results.finish_results(
             here, environment=environment, models=self._settings.model_refs()
         )
 
 
-def _cells(cases: Sequence[Case]) -> list[tuple[Cell, int | None]]:
-    """Returns every cell of some cases once; what a search draws is not known beforehand."""
+def _cells(cases: Sequence[Case], judging: Judging) -> list[tuple[Cell, int | None]]:
+    """Returns every cell of some cases once; what a search draws is not known beforehand.
+
+    Nothing is measured where nobody could score it.
+    """
     cells: dict[Cell, int | None] = {}
     for case in cases:
         for benchmark in case.benchmarks:
+            if judging.on(case.source(benchmark)).unscored(get_benchmark(benchmark, case.mode)):
+                continue
             for condition in case.conditions():
                 cell = Cell(
                     model=case.model,

@@ -52,6 +52,10 @@ class StoreError(IpllvmError):
     """The result store cannot be opened, written, imported or exported."""
 
 
+class JudgeError(IpllvmError):
+    """The judge model cannot be reached, refuses, or answers with something else."""
+
+
 class UsageError(IpllvmError):
     """Options contradict each other or have values that cannot work."""
 

@@ -6,13 +6,15 @@ workers of pytest-xdist only ask. Without xdist the one process is both, through
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ipllvm_spec.benchmarks.judging import CONCURRENCY, choose_judging
 from ipllvm_spec.engine.wire import EngineAddress
-from ipllvm_spec.errors import IpllvmError
+from ipllvm_spec.errors import IpllvmError, JudgeError
 from ipllvm_spec.reporting import allure as allure_view
 from ipllvm_spec.settings import ADDRESS, SETTINGS, RunSettings, new_run_id, split_list
 from ipllvm_spec.spec.cases import Case
@@ -43,6 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="INCONCLUSIVE fails; otherwise it is a skip with its reason",
     )
+    # There is no option for the key: command lines can be read by every user of a machine.
+    judge = parser.getgroup("ipllvm judge", "a judge model; its key is read from IPLLVM_JUDGE_KEY")
+    add = judge.addoption
+    add("--judge-url", metavar="URL", help="base of an OpenAI-compatible server (IPLLVM_JUDGE_URL)")
+    add("--judge-model", metavar="NAME", help="name of the judge model there (IPLLVM_JUDGE_MODEL)")
+    add("--judge-concurrency", type=int, default=CONCURRENCY, metavar="N", help="calls at once")
+    add("--judge-price", metavar="IN/OUT", help="price of a million tokens, for --plan")
+    add("--judge-proxy", action="store_true", help="score by a rule in the judge's place, labelled")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -81,6 +91,14 @@ def _settings(config: pytest.Config) -> RunSettings:
         strict_undecided=config.getoption("strict_undecided"),
         lock=(here / config.getoption("lock")).resolve(),
         run_id=new_run_id(),
+        judging=choose_judging(
+            os.environ,
+            url=config.getoption("judge_url"),
+            model=config.getoption("judge_model"),
+            concurrency=config.getoption("judge_concurrency"),
+            proxy=config.getoption("judge_proxy"),
+            price=config.getoption("judge_price"),
+        ),
     )
 
 
@@ -192,12 +210,15 @@ def _case(item: pytest.Item) -> Case:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    call: pytest.CallInfo[None],
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Shows an error that is the user's to read as its message, without a traceback."""
     report = yield
     if call.excinfo is not None and isinstance(call.excinfo.value, IpllvmError):
         report.longrepr = f"{type(call.excinfo.value).__name__}: {call.excinfo.value}"
+        if isinstance(call.excinfo.value, JudgeError):
+            # Every later check would meet the same refusal: stop, and keep what was measured.
+            item.session.shouldstop = str(call.excinfo.value)
     return report
 
 

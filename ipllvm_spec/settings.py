@@ -6,13 +6,14 @@ import json
 import platform
 import shlex
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from ipllvm_spec import __version__
+from ipllvm_spec.benchmarks.judging import CONCURRENCY, Judging
 from ipllvm_spec.engine.wire import EngineAddress
 from ipllvm_spec.errors import UsageError, unknown_name
 from ipllvm_spec.spec.cases import Case
@@ -34,6 +35,7 @@ class RunSettings:
         run_dir: Where store, records and logs go, absolute.
         strict_undecided: INCONCLUSIVE fails instead of being skipped.
         lock: Lock file with the commits of published checkpoints and benchmarks.
+        judging: How answers are scored that no rule scores as published. Holds no key.
         run_id: Names this run in records and provenance; made by the controller only.
     """
 
@@ -47,6 +49,7 @@ class RunSettings:
     strict_undecided: bool
     lock: Path
     run_id: str
+    judging: Judging = field(default_factory=Judging)
 
     @property
     def store(self) -> Path:
@@ -106,6 +109,7 @@ class RunSettings:
             f"ipllvm-spec {__version__}, python {platform.python_version()}, {versions}",
             f"models: {', '.join(self.model_refs())}",
             f"profile: {self.profile}{units}; device: {', '.join(self.devices)}",
+            f"judge: {self.judging.sentence()}",
             f"run dir: {self.run_dir}",
         ]
 
@@ -120,6 +124,13 @@ class RunSettings:
             options.append(f"--units {self.units}")
         if self.run_dir != Path("reports").resolve():
             options.append(f"--run-dir {shlex.quote(str(self.run_dir))}")
+        judge = self.judging.judge
+        if judge is not None:
+            options += [f"--judge-url {judge.url}", f"--judge-model {shlex.quote(judge.model)}"]
+            if judge.concurrency != CONCURRENCY:
+                options.append(f"--judge-concurrency {judge.concurrency}")
+        if self.judging.proxy:
+            options.append("--judge-proxy")
         options.extend(f"--benchmarks {name}" for name in self.benchmarks if "=" in name)
         return " ".join(options)
 
@@ -133,6 +144,7 @@ class RunSettings:
         data = json.loads(text)
         for key in ("models", "benchmarks", "devices"):
             data[key] = tuple(data[key])
+        data["judging"] = Judging.from_json(data["judging"])
         return replace(cls(**data), run_dir=Path(data["run_dir"]), lock=Path(data["lock"]))
 
 

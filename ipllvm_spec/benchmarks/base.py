@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 #: Key under which the loader hands the digest of a row's image to ``Benchmark.items``.
 IMAGE_DIGEST = "image_digest"
@@ -26,6 +26,10 @@ class Item:
         gold: The right answer as the data give it, a letter for multiple choice.
         choices: Option texts in order of their letters; empty for free-form answers.
         image_digest: sha256 over the decoded pixels and size; "" when the row has no image.
+        row: 0-based row of the data set; -1 where items and rows correspond one to one.
+        groups: Parts of the benchmark that this item counts for beside its stratum, for example
+            the capabilities of an MM-Vet question.
+        details: What else the scorer needs, as (name, value) pairs of text.
     """
 
     item_id: str
@@ -36,6 +40,13 @@ class Item:
     gold: str
     choices: tuple[str, ...] = ()
     image_digest: str = ""
+    row: int = -1
+    groups: tuple[str, ...] = ()
+    details: tuple[tuple[str, str], ...] = ()
+
+    def detail(self, name: str) -> str:
+        """Returns a detail, "" when there is none of that name."""
+        return dict(self.details).get(name, "")
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON data; ``from_json`` rebuilds the item."""
@@ -44,7 +55,12 @@ class Item:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Item:
         """Rebuilds an item from ``to_json``."""
-        return cls(**{**data, "choices": tuple(data["choices"])})
+        lists = {
+            "choices": tuple(data["choices"]),
+            "groups": tuple(data["groups"]),
+            "details": tuple((name, value) for name, value in data["details"]),
+        }
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True)
@@ -81,34 +97,82 @@ class Parsed:
 
 @dataclass(frozen=True)
 class ItemScore:
-    """Score of one answer: ``value`` in [0, 1], with how it was read."""
+    """Score of one answer, with how it was read.
+
+    Attributes:
+        value: In [0, 1]; 0 when ``excluded``.
+        parsed: What the parser, or the reader of the judge's reply, made of it.
+        source: ``rule``, ``judge``, or ``proxy``: a rule in place of the judge that the
+            published metric demands, never comparable with it.
+        excluded: The judge's reply could not be read: neither right nor wrong, counted apart.
+        details: Numbers that a published aggregate needs beside the value, as (name, value)
+            pairs; LLaVA-W's rating of the reference answer.
+    """
 
     value: float
     parsed: Parsed
+    source: Literal["rule", "judge", "proxy"] = "rule"
+    excluded: bool = False
+    details: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """Generation settings, part of the cell's key. Greedy always."""
+    """Generation settings, part of the cell's key. Greedy always.
+
+    Attributes:
+        max_new_tokens: Most new tokens.
+        stop: Texts at which an answer ends; they are cut off.
+        options: When not empty nothing is generated: the answer is the option of the largest
+            mean log-probability per token (closed-set likelihood).
+        chat: Whether the prompt is wrapped in the checkpoint's chat template; False feeds it as
+            it is, after the beginning-of-sequence token.
+    """
 
     max_new_tokens: int
     stop: tuple[str, ...] = field(default=())
+    options: tuple[str, ...] = field(default=())
+    chat: bool = True
 
 
-class Benchmark(Protocol):
-    """One benchmark in one protocol mode. Stateless; knows columns, prompt, parser, metric."""
+@dataclass(frozen=True)
+class JudgeCall:
+    """A question to a judge model.
+
+    Attributes:
+        rubric: Name and version of the rules that the judge follows, for example ``mmvet-1``.
+        messages: Chat messages as (role, content) pairs.
+        question: Identifies the item for the cache: everything in the messages but the answer.
+        answer: The model's answer, normalised (NFKC, stripped).
+        max_tokens: Most tokens of the reply.
+        reads: Whether a reply can be used, as a name in ``judging.READERS``; a reply that cannot
+            is asked for again.
+    """
+
+    rubric: str
+    messages: tuple[tuple[str, str], ...]
+    question: str
+    answer: str
+    max_tokens: int
+    reads: str = "any"
+
+
+#: Whether scoring needs a judge model: never, where a rule gives up, or for every answer.
+JudgeUse = Literal["no", "optional", "required"]
+
+
+class DataSet(Protocol):
+    """Rows of a known layout, made into items."""
 
     name: str
-    mode: str
     title: str
-    #: The published metric is ``scale * sum_u weight_u * score_u``; 100 or 2800.
-    scale: float
-    decoding: Decoding
     #: Required columns of the data set and what each must hold, for error messages.
     columns: Mapping[str, str]
+    #: The column that holds the image; None for text alone.
+    image_column: str | None
 
     def items(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
-        """Makes one item from each row, in the same order.
+        """Makes items of the rows, in the same order; rows that are not asked about are left out.
 
         Args:
             rows: The columns of the data set without the image; the loader adds the digest of the
@@ -120,12 +184,36 @@ class Benchmark(Protocol):
         """
         ...
 
+
+class Benchmark(DataSet, Protocol):
+    """One benchmark in one protocol mode. Stateless; knows columns, prompt, parser, metric."""
+
+    mode: str
+    #: Protocol modes on offer; the first is the community's, ``standard``.
+    modes: tuple[str, ...]
+    #: The published metric is ``scale * sum_u weight_u * score_u``; 100 or 2800.
+    scale: float
+    decoding: Decoding
+    #: Whether a judge model scores the answers, in this mode.
+    judge: JudgeUse
+
     def units(self, items: Sequence[Item]) -> tuple[Unit, ...]:
         """Groups items into units with weights that sum to 1, in the benchmark's own order."""
         ...
 
     def score_item(self, item: Item, text: str) -> ItemScore:
-        """Scores one raw answer. Pure; never raises for any text."""
+        """Scores one raw answer by rule. Pure; never raises for any text.
+
+        Where ``judge`` is ``required`` this is the proxy, and its source says so.
+        """
+        ...
+
+    def judge_call(self, item: Item, text: str) -> JudgeCall | None:
+        """What to ask the judge about an answer; None when a rule decides it."""
+        ...
+
+    def score_reply(self, item: Item, text: str, reply: str) -> ItemScore:
+        """Scores an answer by the judge's reply. Pure; never raises for any reply."""
         ...
 
     def score_unit(self, unit: Unit, scores: Sequence[ItemScore]) -> float:
@@ -136,46 +224,13 @@ class Benchmark(Protocol):
         """Expected published metric (on ``scale``) of guessing independently of the image."""
         ...
 
+    def parts(
+        self, units: Sequence[Unit], scores: Sequence[Sequence[ItemScore]]
+    ) -> dict[str, float]:
+        """Published aggregates beside the metric, by name, each on its own published scale.
 
-def values(unit: Unit, scores: Sequence[ItemScore]) -> tuple[float, ...]:
-    """Returns the item scores of a unit.
-
-    Raises:
-        ValueError: When there is not exactly one score for each item.
-    """
-    return tuple(score.value for _, score in zip(unit.items, scores, strict=True))
-
-
-class PerQuestion:
-    """What benchmarks share whose metric is the plain mean over their questions.
-
-    Every question is a unit of equal weight; the questions about one image are a cluster.
-    """
-
-    def __init__(self, mode: str = "standard") -> None:
-        self.mode = mode
-
-    def items(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
-        """Makes one item from each row."""
-        return tuple(self.item(row, index) for index, row in enumerate(rows))
-
-    def item(self, row: Mapping[str, Any], index: int) -> Item:
-        """Makes the item of one row."""
-        raise NotImplementedError
-
-    def units(self, items: Sequence[Item]) -> tuple[Unit, ...]:
-        """Makes every item a unit."""
-        share = 1 / max(1, len(items))
-        return tuple(Unit(i.unit_id, i.cluster_id, (i,), i.stratum, share) for i in items)
-
-    def score_unit(self, unit: Unit, scores: Sequence[ItemScore]) -> float:
-        """Returns the score of the unit's only answer."""
-        return values(unit, scores)[0]
-
-
-def grouped(items: Sequence[Item]) -> dict[str, tuple[Item, ...]]:
-    """Groups items by ``unit_id``; groups in order of first appearance, items in given order."""
-    groups: dict[str, list[Item]] = {}
-    for item in items:
-        groups.setdefault(item.unit_id, []).append(item)
-    return {unit_id: tuple(members) for unit_id, members in groups.items()}
+        Args:
+            units: The units that were measured.
+            scores: The item scores of each of them.
+        """
+        ...

@@ -66,26 +66,60 @@ def pixel_digest(image: Image.Image) -> str:
     return hashlib.sha256(header + image.tobytes()).hexdigest()
 
 
+def has_image(cell: Any) -> bool:
+    """Whether an undecoded ``datasets`` image cell holds or names an image at all."""
+    return isinstance(cell, Mapping) and bool(cell.get("bytes") or cell.get("path"))
+
+
 class Digester:
     """Digests of images, each distinct file content decoded once and held by none.
 
-    An image that cannot be decoded keeps a digest of its bytes, so that it stays one item among
-    the others and becomes an error only when it is asked for.
+    Attributes:
+        failures: Why an image could not be decoded, by the digest that stands in for it.
     """
 
     def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
         self._known: dict[bytes, str] = {}
 
     def digest(self, cell: Any) -> str:
-        """Returns the digest (hex) of an undecoded ``datasets`` image cell."""
+        """Returns the digest (hex) of an undecoded ``datasets`` image cell, "" for an empty one.
+
+        An image that cannot be decoded gets a digest of its bytes, or of the name of a file that
+        cannot be read: it stays a row of its own until the loader leaves it out.
+        """
+        if not has_image(cell):
+            return ""
         try:
             content = image_bytes(cell)
-        except UndecodableImageError:
-            return hashlib.sha256(b"no image").hexdigest()
+        except UndecodableImageError as error:
+            return self._failed(b"unreadable:" + str(cell["path"]).encode(), error)
         key = hashlib.sha256(content).digest()
         if key not in self._known:
-            try:
-                self._known[key] = pixel_digest(decode(content))
-            except UndecodableImageError:
-                self._known[key] = hashlib.sha256(b"undecodable:" + key).hexdigest()
+            self._known[key] = self.of_content(content, key)
         return self._known[key]
+
+    def of_content(self, content: bytes, key: bytes) -> str:
+        """Returns the digest of an encoded image that was not seen before.
+
+        Args:
+            content: The file.
+            key: Its sha256.
+        """
+        try:
+            return pixel_digest(decode(content))
+        except UndecodableImageError as error:
+            return self._failed(b"undecodable:" + key, error)
+
+    def _failed(self, what: bytes, error: UndecodableImageError) -> str:
+        digest = hashlib.sha256(what).hexdigest()
+        self.failures[digest] = str(error)
+        return digest
+
+
+class FileDigester(Digester):
+    """Digests of the encoded files: nothing is decoded, for a look at the data in passing."""
+
+    def of_content(self, content: bytes, key: bytes) -> str:  # noqa: ARG002
+        """Returns the digest of the file."""
+        return key.hex()

@@ -9,8 +9,9 @@ from math import fsum
 from typing import Any
 
 from ipllvm_spec.benchmarks import fields
-from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, Unit, grouped, values
+from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, Unit
 from ipllvm_spec.benchmarks.parsing import parse_yes_no
+from ipllvm_spec.benchmarks.scoring import RuleScored, grouped, values
 
 SHORT_SUFFIX = "Answer the question using a single word or phrase."
 
@@ -24,17 +25,19 @@ COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation
 _PUBLISHED_SUFFIX = "Please answer yes or no."
 
 
-class Mme:
+class Mme(RuleScored):
     """Scored as published: the sum over subtasks of accuracy and accuracy+, both in percent.
 
     The unit is the image. Its score is (mean of its two answers + both right) / 2, and its weight
     1 / (subtasks present * images of its subtask), so the weighted sum times 2800 is the total.
-    With fewer than 14 subtasks the total is scaled up to 2800.
+    With fewer than 14 subtasks the total is scaled up to 2800. Both modes are the same: the
+    evaluators agree but for answers that models do not give ("y" alone, a leading space).
     """
 
     name = "mme"
     title = "MME"
     scale = 2800.0
+    modes = ("standard", "paper")
     decoding = Decoding(max_new_tokens=16)
     columns: Mapping[str, str] = {
         "question_id": fields.TEXT,
@@ -43,9 +46,6 @@ class Mme:
         "answer": fields.TEXT,
         "category": fields.TEXT,
     }
-
-    def __init__(self, mode: str = "standard") -> None:
-        self.mode = mode
 
     def items(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Item, ...]:
         """Makes items; two rows with one ``question_id`` are about one image."""
@@ -113,3 +113,18 @@ class Mme:
     def chance(self, units: Sequence[Unit]) -> float:
         """Independent fair guesses: accuracy 50, accuracy+ 25 in each subtask, 1050 in all."""
         return self.scale * fsum(unit.weight * (0.5 + 0.5 ** len(unit.items)) / 2 for unit in units)
+
+    def parts(
+        self, units: Sequence[Unit], scores: Sequence[Sequence[ItemScore]]
+    ) -> dict[str, float]:
+        """Returns accuracy + accuracy+ of every subtask (200), perception (2000), cognition (800).
+
+        A sum over some of its subtasks only is scaled up, as the total is.
+        """
+        # The mean score of an image is (accuracy + accuracy+) / 2 in hundredths.
+        parts = {name: 2 * value for name, value in super().parts(units, scores).items()}
+        for name, subtasks in (("perception", PERCEPTION), ("cognition", COGNITION)):
+            found = [parts[subtask] for subtask in subtasks if subtask in parts]
+            if found:
+                parts[name] = len(subtasks) * fsum(found) / len(found)
+        return parts

@@ -8,12 +8,13 @@ from math import fsum
 from typing import Any
 
 from ipllvm_spec.benchmarks import fields
-from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, PerQuestion, Unit
-from ipllvm_spec.benchmarks.mmvp import LETTER_SUFFIX
-from ipllvm_spec.benchmarks.parsing import parse_letter
+from ipllvm_spec.benchmarks.base import Item, ItemScore, Unit
+from ipllvm_spec.benchmarks.choices import LETTER_SUFFIX, MultipleChoice
+from ipllvm_spec.benchmarks.parsing import trol
 
 LETTERS = "ABCD"
 
+_AXIS = "axis: "
 _OPTION = re.compile(r"(?:^|[,\s]\s*)([A-D]):\s*")
 
 
@@ -38,25 +39,26 @@ def inline_choices(question: str) -> tuple[str, ...]:
     )
 
 
-class MmStar(PerQuestion):
+class MmStar(MultipleChoice):
     """Scored as the micro mean over all questions (1500), not averaged over the 18 axes."""
 
     name = "mmstar"
     title = "MMStar"
-    scale = 100.0
-    decoding = Decoding(max_new_tokens=16)
+    paper_rule = staticmethod(trol.letter_by_position)
     columns: Mapping[str, str] = {
         "index": fields.INTEGER,
         "question": fields.TEXT,
         "image": fields.IMAGE,
         "answer": fields.TEXT,
         "category": fields.TEXT,
+        "l2_category": fields.TEXT,
     }
 
     def item(self, row: Mapping[str, Any], index: int) -> Item:
         """Makes an item; the question text already lists its options."""
         number = str(fields.integer(row, "index", benchmark=self.name, index=index))
         question = fields.text(row, "question", benchmark=self.name, index=index).strip()
+        axis = fields.text(row, "l2_category", benchmark=self.name, index=index)
         digest = fields.image_digest(row)
         return Item(
             item_id=number,
@@ -67,15 +69,19 @@ class MmStar(PerQuestion):
             gold=fields.one_of(row, "answer", LETTERS, benchmark=self.name, index=index),
             choices=inline_choices(question),
             image_digest=digest,
+            groups=(_AXIS + axis,),
         )
 
-    def score_item(self, item: Item, text: str) -> ItemScore:
-        """Scores 1 for the right letter."""
-        parsed = parse_letter(text, letters=LETTERS, choices=item.choices)
-        return ItemScore(float(parsed.value == item.gold), parsed)
+    def letters(self, item: Item) -> str:  # noqa: ARG002
+        """Returns A to D, whatever could be read of the options."""
+        return LETTERS
 
-    def chance(self, units: Sequence[Unit]) -> float:
-        """Mean of 1 / number of options; 4 where the options could not be read."""
-        return self.scale * fsum(
-            unit.weight / (len(unit.items[0].choices) or len(LETTERS)) for unit in units
-        )
+    def parts(
+        self, units: Sequence[Unit], scores: Sequence[Sequence[ItemScore]]
+    ) -> dict[str, float]:
+        """Returns the mean of every ability and axis, and the mean of the axes, on 0-100."""
+        parts = super().parts(units, scores)
+        axes = [value for name, value in parts.items() if name.startswith(_AXIS)]
+        if axes:
+            parts[f"mean of {len(axes)} axes"] = fsum(axes) / len(axes)
+        return parts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from ipllvm_spec.spec.lock import LockFile
 
 # The HTTP client's base class: the Hub client leaves connection errors to it.
 _HUB_FAILURES: tuple[type[Exception], ...] = (errors.HTTPError, OSError)  # type: ignore[attr-defined]
+
+
+# The client keeps large files under the sha256 of their content.
+_BLOB = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -40,15 +46,61 @@ def locked_snapshot(name: str, *, lock: LockFile) -> Snapshot:
         LockError: When none of the benchmark's ids is locked.
         DataError: When files are missing and cannot be downloaded.
     """
+    hub_id, commit = _demand_lock(name, lock)
+    folder = _cached(hub_id, commit, benchmark=name)
+    return Snapshot(hub_id, commit, folder or download(hub_id, commit, benchmark=name))
+
+
+def cached_snapshot(name: str, *, lock: LockFile) -> Snapshot:
+    """Returns the published data at the locked commit; never uses the network.
+
+    Raises:
+        LockError: When none of the data set's ids is locked.
+        DataError: When the locked commit is not here, or not all of it.
+    """
+    hub_id, commit = _demand_lock(name, lock)
+    folder = _cached(hub_id, commit, benchmark=name)
+    if folder is None:
+        raise DataError(
+            f"{hub_id} at the locked commit {commit} is not, or not whole, on this machine",
+            f"run `ipllvm data fetch {name}`",
+        )
+    return Snapshot(hub_id, commit, folder)
+
+
+def changed_files(folder: Path, *, benchmark: str) -> list[str]:
+    """Returns the parquet files of a snapshot whose content is not what was downloaded.
+
+    Args:
+        folder: Folder of a snapshot; files that the Hub client does not keep under the digest
+            of their content cannot be checked and are passed over.
+        benchmark: The data set whose split is meant.
+
+    Raises:
+        DataError: When the split is not there or a file cannot be read.
+    """
+    changed = []
+    for file in parquet_files(folder, benchmark=benchmark):
+        blob = file.resolve()
+        if file.is_symlink() and _BLOB.fullmatch(blob.name):
+            try:
+                with blob.open("rb") as opened:
+                    found = hashlib.file_digest(opened, "sha256").hexdigest()
+            except OSError as error:
+                raise DataError(f"{file} cannot be read: {error}", "fetch it again") from None
+            if found != blob.name:
+                changed.append(file.relative_to(folder).as_posix())
+    return changed
+
+
+def _demand_lock(name: str, lock: LockFile) -> tuple[str, str]:
     locked = locked_commit(published_entry(name).hub, lock)
     if locked is None:
         raise LockError(
             f"no commit of the published {name} is locked in {lock.path}",
-            f"run `ipllvm fetch {name}`, and commit {lock.path.name}",
+            f"run `ipllvm data fetch {name}`, and commit {lock.path.name}",
         )
-    hub_id, commit = locked
-    folder = _cached(hub_id, commit, benchmark=name)
-    return Snapshot(hub_id, commit, folder or download(hub_id, commit, benchmark=name))
+    return locked
 
 
 def locked_commit(hub_ids: tuple[str, ...], lock: LockFile) -> tuple[str, str] | None:
@@ -113,13 +165,25 @@ def _cached(hub_id: str, commit: str, *, benchmark: str) -> Path | None:
 
 
 def _not_downloaded(what: str, error: Exception, benchmark: str) -> DataError:
+    command = f"`ipllvm data fetch {benchmark}`"
     if is_offline_mode():
         return DataError(
             f"{what} is not on this machine, and HF_HUB_OFFLINE forbids to download it",
-            f"run `ipllvm fetch {benchmark}` where there is a connection, or unset HF_HUB_OFFLINE",
+            f"run {command} where there is a connection, or unset HF_HUB_OFFLINE",
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return DataError(
+            f"{what} is not on the Hub any more",
+            f"run {command} with --update to lock the newest commit: results of the two are not "
+            "comparable",
+        )
+    if isinstance(error, errors.GatedRepoError):
+        return DataError(
+            f"{what} is gated",
+            f"accept its terms on its page, log in with `hf auth login`, then run {command}",
         )
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return DataError(
         f"{what} could not be downloaded: {reason}",
-        f"check connection and access rights, then run `ipllvm fetch {benchmark}`",
+        f"check connection and access rights, then run {command}",
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
+from pyarrow import dataset as arrow_dataset
 from pyarrow import parquet
 
 from ipllvm_spec.errors import DataError
@@ -19,7 +20,11 @@ from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.paths import cache_dir
 
 #: Words that name a split in the paths of published parquet files.
-_SPLITS = ("train", "val", "validation", "dev", "test", "testmini")
+_SPLITS = (
+    *("train", "val", "validation", "dev", "test", "testmini"),
+    # DOCCI's: not to be taken for its test split.
+    *("qual_dev", "qual_test"),
+)
 # What datasets raises on files that are damaged, cut off or written by hand.
 _UNREADABLE = (
     pa.ArrowException,
@@ -34,6 +39,12 @@ _SHARD = re.compile(r"-(\d{5})-of-(\d{5})")
 def published_entry(benchmark: str) -> BenchmarkEntry:
     """Returns what ``specs/benchmarks.toml`` declares about the published data."""
     return load_suite().benchmarks[benchmark]
+
+
+def published_rows(benchmark: str) -> int:
+    """Returns how many rows the published split has, asked about or not."""
+    entry = published_entry(benchmark)
+    return entry.rows or entry.items
 
 
 def read_path(path: Path, *, benchmark: str) -> Any:
@@ -60,7 +71,10 @@ def read_path(path: Path, *, benchmark: str) -> Any:
                     "fetch, render or copy them again",
                 )
             return datasets.Dataset.from_parquet(
-                [str(file) for file in files], cache_dir=str(_table_cache(files))
+                [str(file) for file in files],
+                cache_dir=str(_table_cache(files)),
+                # By default the whole file is read ahead into memory while it is converted.
+                fragment_scan_options=arrow_dataset.ParquetFragmentScanOptions(pre_buffer=False),
             )
     except _UNREADABLE as error:
         cause = error.__cause__ or error
@@ -103,12 +117,19 @@ def of_split(names: Sequence[str], *, benchmark: str, where: object) -> list[str
     inside = [name for name in names if config and config in name.split("/")]
     by_split: dict[str, list[str]] = {}
     for name in inside or names:
-        words = set(re.split(r"[^a-z]+", name.lower()))
-        for split in words.intersection(_SPLITS):
+        for split in _splits_in(name):
             by_split.setdefault(split, []).append(name)
     if not by_split and len(inside) == 1:
         return inside
     return by_split[choose_split(list(by_split), benchmark=benchmark, where=where)]
+
+
+def _splits_in(name: str) -> set[str]:
+    """Returns the names of splits in a path: whole words, joined ones before their parts."""
+    found = set()
+    for word in re.split(r"[^a-z_]+", name.lower()):
+        found.update({word} if word in _SPLITS else set(word.split("_")))
+    return found.intersection(_SPLITS)
 
 
 def choose_split(found: Sequence[str], *, benchmark: str, where: object) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
-from ipllvm_spec.benchmarks.base import Item
+from ipllvm_spec.benchmarks.base import Item, JudgeCall
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Description:
         order: Unit ids in the seeded order; ``measure`` counts in these.
         content_digest: Digest over the rows.
         revision: Commit or version of the source.
+        undecodable: Rows whose image cannot be decoded.
+        excluded_units: Units that are left out because of them.
     """
 
     benchmark: str
@@ -30,20 +32,52 @@ class Description:
     order: tuple[str, ...]
     content_digest: str
     revision: str
+    undecodable: int = 0
+    excluded_units: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON data; ``from_json`` rebuilds the description."""
-        return {**vars(self), "items": [list(asdict(item).values()) for item in self.items]}
+        # Field names are left out on the wire, and a prompt that many items share goes once: a
+        # classification asks every image the same question with hundreds of class names.
+        prompts = {item.prompt: None for item in self.items}
+        places = {prompt: place for place, prompt in enumerate(prompts)}
+        fields_of = [{**asdict(item), "prompt": places[item.prompt]} for item in self.items]
+        items = [list(values.values()) for values in fields_of]
+        return {**vars(self), "prompts": list(prompts), "items": items}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Description:
         """Rebuilds a description from ``to_json``."""
-        # Field names are left out on the wire: they would be most of the bytes.
         names = [part.name for part in fields(Item)]
+        given = {name: value for name, value in data.items() if name != "prompts"}
+        rows = [dict(zip(names, values, strict=True)) for values in data["items"]]
         items = tuple(
-            Item.from_json(dict(zip(names, values, strict=True))) for values in data["items"]
+            Item.from_json({**row, "prompt": data["prompts"][row["prompt"]]}) for row in rows
         )
-        return cls(**{**data, "items": items, "order": tuple(data["order"])})
+        return cls(**{**given, "items": items, "order": tuple(data["order"])})
+
+
+class Judgement(NamedTuple):
+    """A judge's reply to one call.
+
+    Attributes:
+        text: What it said last.
+        usable: Whether that can be used; a reply that cannot, after all tries, never will.
+    """
+
+    text: str
+    usable: bool
+
+
+def pack_call(call: JudgeCall) -> dict[str, Any]:
+    """Returns a call as JSON data."""
+    return asdict(call)
+
+
+def unpack_call(data: Mapping[str, Any]) -> JudgeCall:
+    """Rebuilds a call from ``pack_call``."""
+    messages = tuple((role, content) for role, content in data["messages"])
+    return JudgeCall(**{**data, "messages": messages})
 
 
 #: Counters that an engine takes over from its predecessor when it was restarted.
@@ -58,6 +92,11 @@ KEPT_COUNTERS = (
     "reused",
     "oom_splits",
     "compute_seconds",
+    "judge_calls",
+    "judge_hits",
+    "judge_unreadable",
+    "judge_prompt_tokens",
+    "judge_reply_tokens",
 )
 
 
@@ -84,6 +123,11 @@ class EngineStats:
         loads: Times a model was loaded.
         current: Cell in computation, as ``model | benchmark | intervention``; "" when idle.
         compute_seconds: Time spent in computing batches.
+        judge_calls: Answers about which a judge was asked.
+        judge_hits: Answers about which its reply was stored, or under way for somebody else.
+        judge_unreadable: Replies among the asked ones that could not be used after all tries.
+        judge_prompt_tokens: Tokens sent to the judge, as its server counts them.
+        judge_reply_tokens: Tokens received from it.
     """
 
     rank: int = 0
@@ -102,6 +146,11 @@ class EngineStats:
     loads: int = 0
     current: str = ""
     compute_seconds: float = 0.0
+    judge_calls: int = 0
+    judge_hits: int = 0
+    judge_unreadable: int = 0
+    judge_prompt_tokens: int = 0
+    judge_reply_tokens: int = 0
 
     @property
     def done(self) -> int:
@@ -140,6 +189,10 @@ class Stats:
         """Rows that were computed."""
         return sum(engine.misses for engine in self.engines)
 
+    def total(self, name: str) -> int:
+        """Returns the sum of one counter over all engines."""
+        return sum(getattr(engine, name) for engine in self.engines)
+
     @property
     def done(self) -> int:
         """Rows delivered so far."""
@@ -158,6 +211,11 @@ class PlanLine:
         tokens: Prompt tokens still to process.
         seconds: Estimated compute time on one engine.
         guess: Whether speed or prompt length are guessed for lack of an earlier measurement.
+        judge_calls: Answers that a judge would have to score; an upper bound where a rule may
+            decide some of them.
+        judge_hits: Those of them whose reply is stored.
+        judge_prompt_tokens: Estimated tokens still to send to the judge.
+        judge_reply_tokens: Most tokens still to receive from it.
     """
 
     cell: dict[str, Any]
@@ -167,6 +225,10 @@ class PlanLine:
     tokens: int
     seconds: float
     guess: bool
+    judge_calls: int = 0
+    judge_hits: int = 0
+    judge_prompt_tokens: int = 0
+    judge_reply_tokens: int = 0
 
 
 @dataclass(frozen=True)

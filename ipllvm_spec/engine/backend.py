@@ -107,12 +107,16 @@ class Dataset:
         identity: What data these are.
         items: Items in the benchmark's own order.
         image: Gives the image of an item id; raises DataError when it cannot be decoded.
+        undecodable: Rows that are left out because their image cannot be decoded.
+        excluded_units: Units that are left out because of them.
     """
 
     benchmark: Benchmark
     identity: DataId
     items: tuple[Item, ...]
     image: Callable[[str], Any]
+    undecodable: int = 0
+    excluded_units: int = 0
 
 
 class Encoder(Protocol):

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ipllvm_spec.benchmarks.judge_client import JudgeClient
+from ipllvm_spec.benchmarks.judging import JudgeOptions, read_key
 from ipllvm_spec.engine.backend import BackendOptions, make_backend
 from ipllvm_spec.engine.core import Engine, EngineOptions
 from ipllvm_spec.engine.server import Server, end_with_parent
@@ -49,7 +51,11 @@ def _start(settings: dict[str, Any]) -> Server:
     store = Store(Path(settings["store"]))
     backend = make_backend(settings["backend"], BackendOptions(**settings["backend_options"]))
     options = EngineOptions(**settings["engine_options"], host=socket.gethostname())
-    engine = Engine(backend, store, options)
+    judge = None
+    if settings["judge"]:
+        # From the environment, not from the settings: the key passes through no file and no pipe.
+        judge = JudgeClient(JudgeOptions(**settings["judge"]), key=read_key(os.environ))
+    engine = Engine(backend, store, options, judge=judge)
     server = Server(engine, socket=Path(settings["socket"]), authkey=settings["authkey"])
     end_with_parent(server, engine)
     return server

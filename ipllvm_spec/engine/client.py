@@ -11,9 +11,19 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection
 from typing import Any
 
-from ipllvm_spec.engine.answers import Description, EngineStats, PlanLine, PlanReport, Stats
+from ipllvm_spec.benchmarks.base import JudgeCall
+from ipllvm_spec.engine.answers import (
+    Description,
+    EngineStats,
+    Judgement,
+    PlanLine,
+    PlanReport,
+    Stats,
+    pack_call,
+)
 from ipllvm_spec.engine.caches import Once
 from ipllvm_spec.engine.cells import SUITE_SEED, Cell, Row
+from ipllvm_spec.engine.member import JUDGE_RANK
 from ipllvm_spec.engine.wire import EngineAddress, receive, send, unpack_error
 from ipllvm_spec.errors import EngineError
 
@@ -89,6 +99,18 @@ class EngineClient:
                 "the engines do not agree on who computes what: start the run again",
             )
         return [rows[item_id] for item_id in found["items"]]
+
+    def judge(self, calls: Sequence[JudgeCall]) -> list[Judgement]:
+        """Returns the judge's reply to each call, in order; blocks until all are there.
+
+        Raises:
+            JudgeError: When the run has no judge, or it cannot be reached, or refuses; every reply
+                that came is stored.
+        """
+        if not calls:
+            return []
+        question = {"calls": [pack_call(call) for call in calls]}
+        return [Judgement(*fields) for fields in self._ask(JUDGE_RANK, "judge", question)]
 
     def stats(self) -> Stats:
         """Returns the counters of every engine."""

@@ -1,4 +1,4 @@
-"""What one engine does with a request: look up, plan, compute, estimate."""
+"""What one engine does with a request: look up, plan, compute, estimate, judge."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ipllvm_spec.engine.answers import Description, EngineStats, PlanLine
+from ipllvm_spec.benchmarks.base import JudgeCall
+from ipllvm_spec.benchmarks.judge_client import JudgeClient
+from ipllvm_spec.engine.answers import Description, EngineStats, Judgement, PlanLine
 from ipllvm_spec.engine.backend import Backend
 from ipllvm_spec.engine.cells import Cell, Row
 from ipllvm_spec.engine.compute import Computer, Work
+from ipllvm_spec.engine.estimates import Estimator
+from ipllvm_spec.engine.judges import JudgeDesk
 from ipllvm_spec.engine.library import Context, Library
 from ipllvm_spec.engine.models import ModelPool
 from ipllvm_spec.engine.plan import TOKEN_BUDGET, Batch, Window, owner, plan_window
 from ipllvm_spec.engine.prompts import Prompts
 from ipllvm_spec.engine.scheduler import Scheduler
 from ipllvm_spec.engine.store import Store
+from ipllvm_spec.errors import JudgeError
 
 #: Batches of one request that are made ready beside those in computation.
 _AHEAD = 2
-#: Prompts that are encoded to estimate the length of all.
-_SAMPLE = 8
 #: Bytes of encoded prompts and of projector outputs kept, at most.
 _CACHE_BYTES = 512 * 2**20
-#: Used for estimates of models that never ran here: multiply-adds per second, and the cost of a
-#: call that is independent of size.
-_GUESSED_FLOPS = {"cpu": 2.0e10, "cuda": 1.0e14}
-_GUESSED_CALL_S = 0.002
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,17 @@ class Engine:
         backend: Models and data.
         store: Where answers are kept.
         options: Who this engine is.
+        judge: Asks the judge model; None where there is none.
     """
 
-    def __init__(self, backend: Backend, store: Store, options: EngineOptions) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        store: Store,
+        options: EngineOptions,
+        *,
+        judge: JudgeClient | None = None,
+    ) -> None:
         self._backend = backend
         self._store = store
         self._options = options
@@ -106,6 +113,12 @@ class Engine:
             host=options.host,
         )
         self._computer.resume()
+        self._judges: JudgeDesk | None = None
+        if judge is not None:
+            self._judges = JudgeDesk(judge, store, stats=self._stats, run_id=options.run_id)
+        self._estimator = Estimator(
+            backend, store, prompts=self._prompts, computer=self._computer, judges=self._judges
+        )
 
     def describe(self, benchmark: str, source: str, mode: str, suite_seed: int) -> Description:
         """Returns a benchmark's items and the seeded order of its units."""
@@ -149,11 +162,23 @@ class Engine:
 
     def plan(self, cells: Iterable[tuple[Cell, int | None]]) -> list[PlanLine]:
         """Says what cells would cost without loading a model."""
-        return [self._plan(self._library.context(cell), units) for cell, units in cells]
+        return [self._estimator.line(self._library.context(cell), units) for cell, units in cells]
+
+    def judge(self, calls: Sequence[JudgeCall]) -> list[Judgement]:
+        """Returns the judge's reply to each call; blocks until all are there.
+
+        Raises:
+            JudgeError: When there is no judge, or it cannot be reached, or refuses.
+        """
+        if self._judges is None:
+            raise JudgeError("this run has no judge", "set --judge-url and --judge-model")
+        return self._judges.judge(calls)
 
     def close(self) -> None:
         """Ends the threads after the running batch and closes the store."""
         self._scheduler.close()
+        if self._judges is not None:
+            self._judges.close()
         self._prompts.pool.shutdown(wait=True, cancel_futures=True)
         self._store.close()
 
@@ -248,36 +273,6 @@ class Engine:
             self._stats.hits += hits
             self._stats.misses += misses
             self._stats.errors += errors
-
-    def _plan(self, context: Context, units: int | None) -> PlanLine:
-        item_ids = context.course.item_ids(0, units)
-        hits = len(self._store.rows(context.item_key(item_id) for item_id in item_ids))
-        left = len(item_ids) - hits
-        tokens = self._store.note(self._computer.tokens_key(context))
-        if left and tokens is None:
-            tokens = self._prompts.mean_length(
-                context, item_ids[:: max(1, len(item_ids) // _SAMPLE)]
-            )
-        tokens = tokens or 0.0
-        speed = self._store.note(self._computer.speed_key(context))
-        return PlanLine(
-            cell=context.cell.to_json(),
-            units=len(context.course.unit_items[:units]),
-            prompts=len(item_ids),
-            hits=hits,
-            tokens=round(left * tokens),
-            seconds=left
-            * (self._guess(context, tokens) if speed is None else speed)
-            / self._backend.lanes,
-            guess=speed is None,
-        )
-
-    def _guess(self, context: Context, tokens: float) -> float:
-        """Returns seconds per prompt from the model's size: two operations per weight and token."""
-        kind = "cuda" if "cuda" in self._backend.device_name.lower() else "cpu"
-        size = {"float32": 4}.get(context.model.dtype, 2)
-        weights = context.model.weight_bytes / size
-        return _GUESSED_CALL_S + 2 * weights * tokens / _GUESSED_FLOPS[kind]
 
 
 def parse_cells(data: Iterable[Mapping[str, Any]]) -> list[tuple[Cell, int | None]]:

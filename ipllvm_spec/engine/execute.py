@@ -92,7 +92,14 @@ class TorchBackend:
         asked = get_benchmark(benchmark, mode)
         loaded = load_items(asked, source, lock=self._lock_file)
         identity = DataId(benchmark, mode, loaded.content_digest, loaded.revision)
-        return Dataset(asked, identity, loaded.items, loaded.image)
+        return Dataset(
+            asked,
+            identity,
+            loaded.items,
+            loaded.image,
+            undecodable=len(loaded.undecodable),
+            excluded_units=len(loaded.excluded_units),
+        )
 
     def changes_pixels(self, intervention: Intervention) -> bool:
         """Whether the projector output differs from the intact one."""
@@ -138,7 +145,7 @@ class TorchEncoder:
                 image = apply_pixels(steps, image, draw=_draw(ask, item.item_id))
             except InertInterventionError as error:
                 inert = error.problem
-        encoded: Encoded = self._prompts.encode(item.prompt, image)
+        encoded: Encoded = self._prompts.encode(item.prompt, image, chat=ask.decoding.chat)
         tensors = [encoded.input_ids, *encoded.pixels.values()]
         return Prompt(
             item_id=item.item_id,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ipllvm_spec.benchmarks.base import Decoding, Item
+from ipllvm_spec.benchmarks.base import Decoding, Item, JudgeCall
 from ipllvm_spec.engine.cells import Cell
 
 #: Raised when the meaning of a stored row changes; old rows then stop being hits.
@@ -116,13 +116,23 @@ def describe_cell(
         "prompts": prompts,
         "intervention": json.loads(cell.intervention.canonical()),
         "seed": drawn,
-        "generation": {
-            "max_new_tokens": decoding.max_new_tokens,
-            "stop": list(decoding.stop),
-            "greedy": True,
-        },
+        "generation": _generation(decoding),
         "engine": {"name": engine, "attention": model.attention, "padding": PADDING},
     }
+
+
+def _generation(decoding: Decoding) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "max_new_tokens": decoding.max_new_tokens,
+        "stop": list(decoding.stop),
+        "greedy": True,
+    }
+    # Named only where they are used, so that answers stored before they existed stay hits.
+    if decoding.options:
+        described["options"] = list(decoding.options)
+    if not decoding.chat:
+        described["chat"] = False
+    return described
 
 
 def cell_key(description: Mapping[str, Any]) -> str:
@@ -144,3 +154,15 @@ def item_key(cell: str, item_id: str, content: str) -> str:
         content: ``content_digest`` of the item.
     """
     return digest([cell, item_id, content])
+
+
+def judge_key(judge: str, call: JudgeCall) -> str:
+    """Returns the key of a judge's reply: who was asked what, by which rules, about which answer.
+
+    Neither the address nor the run is in it: the same model served elsewhere is the same judge.
+
+    Args:
+        judge: Name of the judge model.
+        call: What is asked.
+    """
+    return digest(["judge", SCHEMA, judge, call.rubric, call.question, call.answer])

@@ -147,6 +147,8 @@ class Library:
             order=course.order,
             content_digest=course.data.identity.content_digest,
             revision=course.data.identity.revision,
+            undecodable=course.data.undecodable,
+            excluded_units=course.data.excluded_units,
         )
 
     def _context(self, cell: Cell) -> Context:

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import ipllvm_spec
+from ipllvm_spec.benchmarks.judging import JudgeOptions
 from ipllvm_spec.engine.backend import BackendOptions
 from ipllvm_spec.engine.wire import unpack_error
 from ipllvm_spec.errors import EngineError
 
+#: The engine that asks the judge.
+JUDGE_RANK = 0
 #: How long an engine may take to end by itself.
 _STOP_S = 10.0
 
@@ -37,6 +40,7 @@ class GroupOptions:
         reuse: Whether projector outputs are kept for other interventions.
         backend: ``module:class`` of the backend.
         env: Additional environment of the engines.
+        judge: The judge that the first engine asks; None for none.
     """
 
     devices: tuple[str, ...]
@@ -49,6 +53,7 @@ class GroupOptions:
     reuse: bool
     backend: str
     env: Mapping[str, str]
+    judge: JudgeOptions | None = None
 
 
 class Member:
@@ -155,6 +160,8 @@ def _settings(options: GroupOptions, *, rank: int, socket: Path, authkey: str) -
         "socket": str(socket),
         "authkey": authkey,
         "backend": options.backend,
+        # One engine asks for all: its limit on calls under way is the run's.
+        "judge": asdict(options.judge) if options.judge and rank == JUDGE_RANK else None,
         "backend_options": asdict(
             BackendOptions(
                 device=options.devices[rank],

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ipllvm_spec.benchmarks.judging import JudgeOptions
 from ipllvm_spec.engine.backend import DEFAULT_BACKEND
 from ipllvm_spec.engine.member import GroupOptions, Member, describe_exit, usable_cores
 from ipllvm_spec.engine.plan import TOKEN_BUDGET
@@ -65,6 +66,7 @@ class EngineGroup:
         reuse: bool = True,
         backend: str = DEFAULT_BACKEND,
         env: Mapping[str, str] | None = None,
+        judge: JudgeOptions | None = None,
     ) -> EngineGroup:
         """Starts one engine per device and waits until all listen.
 
@@ -81,6 +83,7 @@ class EngineGroup:
                 never the rows.
             backend: ``module:class`` of the backend.
             env: Additional environment of the engines.
+            judge: The judge model; its key is read from the environment. None for none.
 
         Raises:
             StoreError: When the store cannot be opened.
@@ -103,6 +106,7 @@ class EngineGroup:
             reuse=reuse,
             backend=backend,
             env=dict(env or {}),
+            judge=judge,
         )
         group = cls(options)
         atexit.register(group.stop)

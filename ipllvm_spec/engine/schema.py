@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ipllvm_spec.errors import StoreError
 
-#: Layout of the tables; not to be confused with ``keys.SCHEMA``, the meaning of a row.
+#: Layout of the tables; not to be confused with ``keys.SCHEMA``, the meaning of a row. A table
+#: that is only added leaves it: it is made where it is missing, and older versions ignore it.
 LAYOUT = 1
 
 TABLES = """
@@ -28,6 +29,11 @@ CREATE TABLE IF NOT EXISTS batches (
 CREATE TABLE IF NOT EXISTS provenance (
     item_key TEXT NOT NULL, batch_id INTEGER NOT NULL, status TEXT NOT NULL, note TEXT NOT NULL,
     PRIMARY KEY (item_key, batch_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS judgements (
+    judge_key TEXT PRIMARY KEY, judge TEXT NOT NULL, rubric TEXT NOT NULL,
+    question TEXT NOT NULL, answer TEXT NOT NULL, usable INTEGER NOT NULL, reply TEXT NOT NULL,
+    tries INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, reply_tokens INTEGER NOT NULL,
+    url TEXT NOT NULL, run_id TEXT NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
 """
 
 _FULL = "free space on that disk or choose another --run-dir, then run the same command again"

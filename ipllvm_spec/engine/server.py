@@ -20,6 +20,7 @@ from multiprocessing.connection import (
 from pathlib import Path
 from typing import Any
 
+from ipllvm_spec.engine.answers import unpack_call
 from ipllvm_spec.engine.cells import Cell, Row
 from ipllvm_spec.engine.core import Engine, parse_cells
 from ipllvm_spec.engine.wire import STATE_FILE, pack_error, receive, send
@@ -89,13 +90,15 @@ class Server:
                 reply = {"ok": False, "error": pack_error(EngineError(problem, advice))}
             send(connection, reply)
 
-    def _answer(self, request: Mapping[str, Any]) -> Any:
+    def _answer(self, request: Mapping[str, Any]) -> Any:  # noqa: PLR0911 (one a request)
         match request:
             case {"op": "lookup", "cell": cell, "start": start, "stop": stop}:
                 items, rows = self._engine.lookup(Cell.from_json(cell), start, stop)
                 return {"items": items, "rows": _fields(rows)}
             case {"op": "compute", "cell": cell, "items": items}:
                 return _fields(self._engine.compute(Cell.from_json(cell), items))
+            case {"op": "judge", "calls": calls}:
+                return [list(one) for one in self._engine.judge([unpack_call(c) for c in calls])]
             case {"op": "stats"}:
                 return vars(self._engine.stats())
             case {"op": "describe", "benchmark": name, "source": source, "mode": mode, **rest}:

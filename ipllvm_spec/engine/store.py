@@ -1,7 +1,8 @@
 """Raw answers on local disk, by content key. Written by engines only; append-only truth.
 
 Only rows with status ``ok`` are hits. A failed row is kept for the record and asked again; an
-``ok`` row is never replaced. Scores are views of these rows and are stored nowhere.
+``ok`` row is never replaced. The replies of judge models are kept likewise. Scores are views of
+all these and are stored nowhere.
 """
 
 from __future__ import annotations
@@ -84,6 +85,40 @@ class Provenance:
     seconds: float
 
 
+class StoredJudgement(NamedTuple):
+    """One reply of a judge with its key, in the order of the table's columns.
+
+    Attributes:
+        judge_key: ``keys.judge_key``.
+        judge: Name of the judge model.
+        rubric: Name and version of the rules that it followed.
+        question: What was asked, without the answer that was judged.
+        answer: The answer that was judged, normalised.
+        usable: Whether the reply could be read, after all tries.
+        reply: The last reply.
+        tries: Replies asked for.
+        prompt_tokens: Tokens sent, over all tries.
+        reply_tokens: Tokens received.
+        url: Base of the endpoint that replied. Recorded, never keyed.
+        run_id: The run. Recorded, never keyed.
+        created: When, ISO 8601. Recorded, never keyed.
+    """
+
+    judge_key: str
+    judge: str
+    rubric: str
+    question: str
+    answer: str
+    usable: bool
+    reply: str
+    tries: int
+    prompt_tokens: int
+    reply_tokens: int
+    url: str
+    run_id: str
+    created: str
+
+
 class Store:
     """One SQLite file. Thread-safe; several processes on one machine may share the file.
 
@@ -117,16 +152,38 @@ class Store:
             keys: Item keys; those without a row are left out.
             failed: Whether rows that are not ``ok`` are wanted too; they are never hits.
         """
+        found = (StoredRow(*values) for values in self._by_key("results", "item_key", keys))
+        return {row.item_key: row.row() for row in found if failed or row.status == "ok"}
+
+    def judgements(self, keys: Iterable[str]) -> dict[str, StoredJudgement]:
+        """Returns the replies of judges under the given keys, by key; others are left out."""
+        found = self._by_key("judgements", "judge_key", keys)
+        made = (StoredJudgement(*values) for values in found)
+        return {one.judge_key: one._replace(usable=bool(one.usable)) for one in made}
+
+    def judges(self) -> tuple[str, ...]:
+        """Returns the names of all judges with a stored reply, sorted."""
+        query = "SELECT DISTINCT judge FROM judgements ORDER BY judge"
+        return tuple(name for (name,) in self.fetch(query))
+
+    def add_judgement(self, judgement: StoredJudgement) -> None:
+        """Stores a reply; one that is there already under that key stays.
+
+        Raises:
+            StoreError: When the disk is full or the file was damaged meanwhile.
+        """
+        marks = ",".join("?" * len(judgement))
+        query = f"INSERT OR IGNORE INTO judgements VALUES ({marks})"  # noqa: S608 (marks only)
+        with self.transaction() as execute:
+            execute(query, [judgement])
+
+    def _by_key(self, table: str, column: str, keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
         wanted = list(keys)
-        found: dict[str, Row] = {}
         for start in range(0, len(wanted), _CHUNK):
             part = wanted[start : start + _CHUNK]
             marks = ",".join("?" * len(part))
-            query = f"SELECT * FROM results WHERE item_key IN ({marks})"  # noqa: S608 (marks only)
-            for stored in (StoredRow(*values) for values in self.fetch(query, part)):
-                if failed or stored.status == "ok":
-                    found[stored.item_key] = stored.row()
-        return found
+            query = f"SELECT * FROM {table} WHERE {column} IN ({marks})"  # noqa: S608 (our names)
+            yield from self.fetch(query, part)
 
     def fetch(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Returns all rows of any query."""

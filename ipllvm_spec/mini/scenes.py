@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from ipllvm_spec.mini.classes import CLASSES
 from ipllvm_spec.mini.font import GLYPH_HEIGHT, GLYPH_WIDTH, GLYPHS
 
 SIZE = 64
@@ -42,7 +43,8 @@ COLORS = tuple(PALETTE)
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 TEXTURES = ("sky", "sand", "grass", "snow", "brick", "tile", "frame", "cloth", "skin")
 PARTS = ("bar", "top", "dot", "eye", "mouth", "lamp", "lit")
-THINGS = ("empty", *SHAPES, *TEXTURES, *PARTS, *GLYPHS)
+CLASS_NAMES = tuple(name for names in CLASSES.values() for name in names)
+THINGS = ("empty", *SHAPES, *TEXTURES, *PARTS, *GLYPHS, *CLASS_NAMES)
 SIZES = ("small", "large")
 
 _HELD_OUT_SHARE = 8
@@ -126,6 +128,14 @@ class Canvas:
         self._paint(row, col, _PART_MASKS[name], color)
         self._label(row, col, color=color, thing=name)
 
+    def stamp(self, row: int, col: int, mask: NDArray[np.bool_], *, color: str, thing: str) -> None:
+        """Paints a mask whose sides are whole patches; patches that it touches show a thing."""
+        self._paint(row, col, mask, color)
+        height, width = (side // PATCH for side in mask.shape)
+        blocks = mask.reshape(height, PATCH, width, PATCH).any(axis=(1, 3))
+        for r, c in zip(*np.nonzero(blocks), strict=True):
+            self._label(row + int(r), col + int(c), color=color, thing=thing)
+
     def _paint(self, row: int, col: int, mask: NDArray[np.bool_], color: str) -> None:
         y, x = row * PATCH, col * PATCH
         h, w = mask.shape
@@ -185,3 +195,8 @@ def _part_masks() -> dict[str, NDArray[np.bool_]]:
 
 
 _PART_MASKS = _part_masks()
+
+
+def part_mask(name: str) -> NDArray[np.bool_]:
+    """Returns the (8, 8) mask of a texture or a part of a picture."""
+    return _PART_MASKS[name]

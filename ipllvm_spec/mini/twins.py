@@ -17,27 +17,9 @@ from typing import Any
 import numpy as np
 
 from ipllvm_spec.errors import DataError, unknown_name
+from ipllvm_spec.mini.columns import SPLITS, twin_features
 from ipllvm_spec.mini.rows import ROWS, Row
 
-SPLITS: Mapping[str, str] = MappingProxyType(
-    {"mmvp": "train", "mme": "test", "mmstar": "val", "chartqa": "test"}
-)
-"""Name of the twin to its published split."""
-_STRINGS = {
-    "mmvp": ("Index:int64", "Question", "Options", "Correct Answer", "image:image"),
-    "mme": ("question_id", "image:image", "question", "answer", "category"),
-    "mmstar": (
-        "index:int64",
-        "question",
-        "image:image",
-        "answer",
-        "category",
-        "l2_category",
-        "meta_info:meta",
-    ),
-    "chartqa": ("type", "question", "answer", "image:image"),
-}
-_META = ("source", "split", "image_path")
 _LOCK = "twins.lock"
 
 
@@ -107,30 +89,24 @@ def rows_digest(rows: Iterable[Row]) -> str:
     """sha256 over the rows' texts and pixels, in order."""
     total = hashlib.sha256()
     for row in rows:
-        texts = {k: v for k, v in row.items() if k != "image"}
+        texts = {k: v for k, v in row.items() if not isinstance(v, np.ndarray)}
         total.update(json.dumps(texts, sort_keys=True, ensure_ascii=True).encode())
-        total.update(np.ascontiguousarray(row["image"]).tobytes())
+        for value in row.values():
+            if isinstance(value, np.ndarray):
+                total.update(np.ascontiguousarray(value).tobytes())
     return total.hexdigest()
-
-
-def twin_features(name: str) -> Any:
-    """The published `datasets.Features` of a twin."""
-    import datasets
-
-    made = {
-        "": datasets.Value("string"),
-        "int64": datasets.Value("int64"),
-        "image": datasets.Image(),
-        "meta": {key: datasets.Value("string") for key in _META},
-    }
-    columns = (column.partition(":") for column in _STRINGS[name])
-    return datasets.Features({column: made[kind] for column, _, kind in columns})
 
 
 def _write(name: str, rows: list[Row], path: Path) -> None:
     import datasets
 
-    shown = [row | {"image": {"bytes": _png(row["image"]), "path": None}} for row in rows]
+    shown = [
+        {
+            column: {"bytes": _png(value), "path": None} if isinstance(value, np.ndarray) else value
+            for column, value in row.items()
+        }
+        for row in rows
+    ]
     dataset = datasets.Dataset.from_list(shown, features=twin_features(name))
     dataset.to_parquet(str(path))
 

@@ -45,9 +45,11 @@ class Answer:
     """One generated answer.
 
     Attributes:
-        text: Decoded new tokens, special tokens removed, cut at the first stop string.
-        n_tokens: New tokens up to and including EOS.
-        margin: Difference of the two largest logits at the first new token.
+        text: Decoded new tokens, special tokens removed, cut at the first stop string; or the
+            best of ``Decoding.options``.
+        n_tokens: New tokens up to and including EOS; 0 where an option was chosen.
+        margin: Difference of the two largest logits at the first new token; with options, of the
+            two largest mean log-probabilities per token.
     """
 
     text: str
@@ -73,8 +75,14 @@ class Adapter(Protocol):
     attention: str
     n_layers: int
 
-    def encode_prompt(self, prompt: str, image: Image | None) -> Encoded:
-        """Applies the chat template and the image processor. Thread-safe; no model compute."""
+    def encode_prompt(self, prompt: str, image: Image | None, *, chat: bool = True) -> Encoded:
+        """Applies the chat template and the image processor. Thread-safe; no model compute.
+
+        Args:
+            prompt: The question, without image token or chat wrapper.
+            image: The image, or None for a text-only prompt.
+            chat: ``Decoding.chat``.
+        """
         ...
 
     def visual_tokens(self, prompts: Sequence[Encoded]) -> list[VisualTokens]:
@@ -87,7 +95,7 @@ class Adapter(Protocol):
         visual: Sequence[VisualTokens | None],
         decoding: Decoding,
     ) -> list[Answer]:
-        """Splices the visual tokens in, pads left, decodes greedily, stops at EOS.
+        """Splices the visual tokens in, pads left, and decodes greedily or chooses an option.
 
         Raises:
             ModelError: When a prompt has placeholders and its visual tokens do not fit them.

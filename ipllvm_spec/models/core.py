@@ -21,6 +21,7 @@ from ipllvm_spec.interventions.base import TokenKind, VisualTokens
 from ipllvm_spec.models.base import Answer, Encoded
 from ipllvm_spec.models.decoding import greedy, next_logits
 from ipllvm_spec.models.identity import Identity
+from ipllvm_spec.models.likelihood import mean_log_probabilities, option_tokens
 from ipllvm_spec.models.prompts import PromptEncoder
 from ipllvm_spec.models.splice import PromptBatch, assemble
 
@@ -93,9 +94,15 @@ class SpliceAdapter:
         """
         raise NotImplementedError
 
-    def encode_prompt(self, prompt: str, image: Image | None) -> Encoded:
-        """Applies the chat template and the image processor. Thread-safe; no model compute."""
-        return self.prompts.encode(prompt, image)
+    def encode_prompt(self, prompt: str, image: Image | None, *, chat: bool = True) -> Encoded:
+        """Applies the chat template and the image processor. Thread-safe; no model compute.
+
+        Args:
+            prompt: The question, without image token or chat wrapper.
+            image: The image, or None for a text-only prompt.
+            chat: False leaves the chat template away; see ``PromptEncoder.encode``.
+        """
+        return self.prompts.encode(prompt, image, chat=chat)
 
     @torch.inference_mode()
     def visual_tokens(self, prompts: Sequence[Encoded]) -> list[VisualTokens]:
@@ -121,16 +128,23 @@ class SpliceAdapter:
     ) -> list[Answer]:
         """Splices the visual tokens in, pads left, decodes greedily, stops at EOS.
 
+        With ``decoding.options`` nothing is decoded: the option of the largest mean
+        log-probability per token is the answer, the first of equals.
+
         Raises:
-            ModelError: When a prompt has placeholders and its visual tokens do not fit them.
+            ModelError: When a prompt has placeholders and its visual tokens do not fit them, or
+                an option has no token.
         """
         if self.forced is not None:
             return [Answer(text=self.forced, n_tokens=1, margin=0.0) for _ in prompts]
         if not prompts:
             return []
+        batch = self._assemble(prompts, visual)
+        if decoding.options:
+            return self._choose(batch, decoding.options)
         rows = greedy(
             self.model,
-            self._assemble(prompts, visual),
+            batch,
             prefill=self._prefill,
             eos=self._eos,
             pad_id=self.prompts.pad_id,
@@ -183,6 +197,21 @@ class SpliceAdapter:
             yield
         finally:
             handle.remove()
+
+    def _choose(self, batch: PromptBatch, options: Sequence[str]) -> list[Answer]:
+        scores = mean_log_probabilities(
+            self.model,
+            batch,
+            option_tokens(self.prompts.tokenizer, options),
+            prefill=self._prefill,
+        )
+        answers = []
+        for row in scores.tolist():
+            best = max(range(len(options)), key=row.__getitem__)
+            others = row[:best] + row[best + 1 :]
+            margin = row[best] - max(others) if others else 0.0
+            answers.append(Answer(text=options[best], n_tokens=0, margin=margin))
+        return answers
 
     def _visual(self, prompt: Encoded, tokens: torch.Tensor) -> VisualTokens:
         kinds = self.token_kinds(self.model.config, prompt.pixels)

@@ -43,7 +43,7 @@ def load_adapter(
     kind = adapter_class(checkpoint.family)
     model_class = getattr(transformers, kind.model_class)
     where = place(checkpoint, model_class, config, device=device, max_memory=max_memory)
-    model = _from_pretrained(
+    model = load_model(
         checkpoint, model_class, where, attention=attention, offload_folder=offload_folder
     )
     adapter = kind(
@@ -75,14 +75,26 @@ def _prompts(checkpoint: Checkpoint, config: Any, kind: type[SpliceAdapter]) -> 
     )
 
 
-def _from_pretrained(
+def load_model(
     checkpoint: Checkpoint,
     model_class: Any,
     where: Placement,
     *,
     attention: str,
-    offload_folder: Path | None,
+    offload_folder: Path | None = None,
 ) -> Any:
+    """Loads a checkpoint's weights in its compute dtype, ready for inference.
+
+    Args:
+        checkpoint: The checkpoint.
+        model_class: Class in transformers.
+        where: Where its modules go.
+        attention: Attention implementation of transformers.
+        offload_folder: Where weights go that fit neither GPU nor memory.
+
+    Raises:
+        ModelError: When the files lack weights that the class has.
+    """
     # Bars of transformers would be torn apart by the run's own progress display.
     progress: Any = transformers.utils.logging
     progress.disable_progress_bar()

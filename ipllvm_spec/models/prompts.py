@@ -62,17 +62,21 @@ class PromptEncoder:
         # threads can share the tokenizer.
         self.tokenizer("", add_special_tokens=False)
 
-    def encode(self, prompt: str, image: Image | None) -> Encoded:
+    def encode(self, prompt: str, image: Image | None, *, chat: bool = True) -> Encoded:
         """Renders the chat template and expands the image placeholder.
 
         Args:
             prompt: The question, without image token or chat wrapper.
             image: The image in any mode, or None for a text-only prompt.
+            chat: Whether to render the chat template. Without it the prompt is text to go on
+                with: an image stands on a line of its own before it, and it begins with the
+                tokenizer's start token where the tokenizer adds one.
 
         Raises:
             ModelError: When the rendered prompt has not exactly one placeholder per image.
         """
-        ids = self._token_ids(self._render(prompt, with_image=image is not None))
+        render = self._render if chat else self._raw
+        ids = self._token_ids(render(prompt, with_image=image is not None))
         places = [place for place, token in enumerate(ids) if token == self.image_token_id]
         expected = 0 if image is None else 1
         if len(places) != expected:
@@ -101,6 +105,11 @@ class PromptEncoder:
                 add_generation_prompt=True,
             )
         )
+
+    def _raw(self, prompt: str, *, with_image: bool) -> str:
+        if not with_image:
+            return prompt
+        return f"{self.tokenizer.convert_ids_to_tokens(self.image_token_id)}\n{prompt}"
 
     def _token_ids(self, text: str) -> list[int]:
         # A template that writes the start token itself must not get a second one.

@@ -27,6 +27,8 @@ from ipllvm_spec.reporting.names import (
     number,
     paper_exhibits,
     paper_section,
+    part_name,
+    scored_label,
     verdict_word,
 )
 from ipllvm_spec.spec.cases import Case
@@ -42,15 +44,15 @@ class UnitRow:
 
     Attributes:
         unit_id: The unit.
-        intact: Score in [0, 1].
-        other: Score in [0, 1] under the intervention, mean over repeats.
+        intact: Score in [0, 1]; None where the judge's reply was unreadable.
+        other: Score in [0, 1] under the intervention, mean over repeats; None likewise.
         intact_answers: Raw answers, one per item of the unit.
         other_answers: Raw answers under the intervention.
     """
 
     unit_id: str
-    intact: float
-    other: float
+    intact: float | None
+    other: float | None
     intact_answers: tuple[str, ...]
     other_answers: tuple[str, ...]
 
@@ -149,7 +151,8 @@ def items_csv(units: Iterable[UnitRow]) -> str:
         if index == 0:
             writer.writerow(["unit_id", "intact", "other", "intact_answers", "other_answers"])
         answers = (" | ".join(unit.intact_answers), " | ".join(unit.other_answers))
-        writer.writerow([unit.unit_id, f"{unit.intact:g}", f"{unit.other:g}", *answers])
+        scores = ["" if value is None else f"{value:g}" for value in (unit.intact, unit.other)]
+        writer.writerow([unit.unit_id, *scores, *answers])
     return buffer.getvalue()
 
 
@@ -163,12 +166,17 @@ def description_html(record: Record) -> str:
         drop = None if part.intact is None or part.other is None else part.intact - part.other
         scores = [number(value, decimals=2) for value in (part.intact, part.other, drop)]
         cells = [*scores, number(part.chance, decimals=2), f"{part.n}/{part.n_total}"]
-        rows.append([f"{part.benchmark} (of {part.scale:g})", *cells])
+        rows.append([f"{part_name(part)} (of {part.scale:g})", *cells])
         if part.printed:
             intact, changed = part.printed.get("intact"), part.printed.get("other")
             drop = None if intact is None or changed is None else intact - changed
             scores = [number(value, decimals=2) for value in (intact, changed, drop)]
             rows.append(["printed in the paper", *scores, "", ""])
+        rows += [
+            [f"- {name}", number(value, decimals=2), number(part.parts_other[name], decimals=2)]
+            for name, value in part.parts_intact.items()
+            if name in part.parts_other
+        ]
     decision = {
         "verdict": verdict_word(record),
         "estimate": f"{verdict.measured()} {verdict.unit}",
@@ -179,6 +187,8 @@ def description_html(record: Record) -> str:
         "scope": f"{verdict.scope()}, {record.mode} mode, repeats {record.repeats}",
         "declared in": record.spec_file,
     }
+    if label := scored_label(record):
+        decision["scored"] = label
     if record.expected is not None:
         decision["announced"] = f"{record.expected.verdict}: {record.expected.reason}"
     notice = "<p><b>A mini model: this is no evidence about LLaVA.</b></p>" if record.mini else ""

@@ -8,6 +8,7 @@ from ipllvm_spec.reporting.names import (
     limit_text,
     metric_text,
     model_title,
+    parts_text,
     where,
 )
 from ipllvm_spec.verdicts.record import Record
@@ -31,6 +32,7 @@ def failure_text(record: Record) -> str:
         ("benchmark", f"{where(record)}, {record.mode} mode"),
         ("case", record.case),
         *[("measured", metric_text(record, part)) for part in record.measured],
+        *[("parts", text) for part in record.measured if (text := parts_text(part))],
         ("statistic", f"{verdict.statistic.replace('_', ' ')} {verdict.measured()}"),
         ("bounds", _bounds(record)),
         ("n", f"{verdict.scope()}; {verdict.clusters} clusters"),

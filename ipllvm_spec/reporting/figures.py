@@ -20,6 +20,7 @@ from ipllvm_spec.reporting.names import (
     limit_text,
     model_title,
     number,
+    part_name,
     percent,
     verdict_word,
     where,
@@ -52,7 +53,7 @@ def intact_vs_other(record: Record) -> bytes:
         scores, statistic = figure.subplots(1, 2, width_ratios=(1.25, 1))
         # Margins in inches by hand: automatic layout draws everything twice, which would cost a
         # run with hundreds of checks its last minute.
-        longest = max((len(part.benchmark) for part in record.measured), default=0)
+        longest = max((len(part_name(part)) for part in record.measured), default=0)
         figure.subplots_adjust(
             left=(0.25 + 0.085 * longest) / _WIDTH_IN,
             right=0.985,
@@ -98,10 +99,10 @@ def _draw_scores(axes: Axes, record: Record) -> None:
         if other is not None:
             axes.plot(other, row, "D", color=OTHER, ms=6, zorder=3)
         _label(axes, part, row)
-    axes.set_yticks(range(len(parts)), [part.benchmark for part in parts])
+    axes.set_yticks(range(len(parts)), [part_name(part) for part in parts])
     axes.set_ylim(max(len(parts), 1) - 0.4, -0.6)
     axes.set_xlim(-6, 106)
-    axes.set_xlabel("score, % of the benchmark's scale")
+    axes.set_xlabel(f"score, % of the benchmark's scale, {record.mode} mode")
     axes.grid(axis="x", color="#E6E6E6", lw=0.6)
     axes.set_axisbelow(True)
     _legend(axes, compared_with(record))

@@ -6,7 +6,7 @@ import json
 import re
 
 from ipllvm_spec.verdicts.record import Measured, Record
-from ipllvm_spec.verdicts.verdict import Outcome, Verdict
+from ipllvm_spec.verdicts.verdict import UNSCORED, Outcome, Verdict
 
 #: Goes under every table and into every figure that shows an embedded small model.
 MINI_NOTICE = "Nothing about the minis is evidence about LLaVA."
@@ -52,17 +52,68 @@ def model_title(model: str, *, mini: bool) -> str:
 
 
 def where(record: Record) -> str:
-    """Returns the benchmark, or ``average of N`` for a claim over several."""
-    return record.benchmark or f"average of {len(record.measured)}"
+    """Returns the benchmark, or ``average of N`` for a claim over several.
+
+    Where some of them could not be scored it is ``average of 8 of 10``.
+    """
+    if record.benchmark is not None:
+        return record.benchmark
+    count, total = len(scored_parts(record)), len(record.measured)
+    return f"average of {total}" if count == total else f"average of {count} of {total}"
+
+
+def scored_parts(record: Record) -> list[Measured]:
+    """Returns the benchmarks of a record that could be scored."""
+    return [part for part in record.measured if part.scored_by != UNSCORED]
+
+
+def part_name(part: Measured) -> str:
+    """Returns a benchmark's name with how it was scored, where no rule did as published."""
+    kind = part.scored_by.partition(" ")[0]
+    return part.benchmark if kind == "rule" else f"{part.benchmark} ({kind})"
+
+
+def row_name(record: Record) -> str:
+    """Returns the first cell of a record's row: ``mmvet (proxy)``, ``average``, ``average 8/10``.
+
+    What else must be said about the scores is ``scored_label``.
+    """
+    if record.benchmark is None:
+        count, total = len(scored_parts(record)), len(record.measured)
+        return "average" if count == total else f"average {count}/{total}"
+    return part_name(record.measured[0]) if len(record.measured) == 1 else record.benchmark
+
+
+def scored_label(record: Record) -> str:
+    """Says how the scores came about where no rule gave them as published; "" where rules did.
+
+    For example ``8 of 10; unscored: mmvet, llava_w (no judge); judge gpt-4o: mathvista``.
+    """
+    by: dict[str, list[str]] = {}
+    for part in record.measured:
+        by.setdefault(part.scored_by, []).append(part.benchmark)
+    texts = []
+    if UNSCORED in by and record.benchmark is None:
+        count, total = len(scored_parts(record)), len(record.measured)
+        texts.append(f"{count} of {total}; unscored: {', '.join(by[UNSCORED])} (no judge)")
+    for name, benchmarks in by.items():
+        if name not in ("rule", UNSCORED):
+            meaning = ", not comparable with published scores" if name == "proxy" else ""
+            which = f": {', '.join(benchmarks)}" if record.benchmark is None else ""
+            texts.append(f"{name}{meaning}{which}")
+    return "; ".join(texts)
 
 
 def verdict_word(record: Record) -> str:
     """Returns the verdict for a table, at most 15 characters where somebody must look.
 
-    ``PASS``, ``FAIL``, ``INCONCLUSIVE``; in lower case what the spec announced, so that nobody
-    needs to look: ``fail (expected)``, ``undecided (expected)``; ``unexpected PASS`` otherwise.
+    ``PASS``, ``FAIL``, ``INCONCLUSIVE``; ``unscored`` without a judge model; in lower case what the
+    spec announced, so that nobody needs to look: ``fail (expected)``, ``undecided (expected)``;
+    ``unexpected PASS`` otherwise.
     """
     outcome = record.verdict.outcome
+    if record.verdict.method == UNSCORED:
+        return UNSCORED
     if record.expected is None or outcome.value.lower() == record.expected.verdict:
         word = "undecided" if outcome is Outcome.INCONCLUSIVE else outcome.value.lower()
         return outcome.value if record.expected is None else f"{word} (expected)"
@@ -120,17 +171,58 @@ def score_text(value: float | None, scale: float, *, decimals: int = 1) -> str:
 def metric_text(record: Record, part: Measured) -> str:
     """Returns one benchmark's metric, for example ``mmvp intact 62.0 -> shuffled 21.3``."""
     other = compared_with(record)
+    if part.scored_by == UNSCORED:
+        return f"{part.benchmark} unscored: no judge (source {part.source or 'unknown'})"
     chance = f", chance {score_text(part.chance, part.scale)}" if part.chance is not None else ""
-    unparsed = ""
-    if part.unparsed_intact or part.unparsed_other:
-        unparsed = (
-            f"; unparsed answers: {part.unparsed_intact} intact, {part.unparsed_other} {other}"
-        )
+    notes = "".join(f"; {note}" for note in lost_notes(part, other=other))
+    by = "" if part.scored_by == "rule" else f", scored by {part.scored_by}"
     return (
         f"{part.benchmark} intact {score_text(part.intact, part.scale)} -> "
         f"{other} {score_text(part.other, part.scale)} of {part.scale:g}{chance} "
-        f"({part.n} of {part.n_total} units, source {part.source or 'unknown'}){unparsed}"
+        f"({part.n} of {part.n_total} units, source {part.source or 'unknown'}{by})"
+        f"{notes}"
     )
+
+
+def lost_notes(part: Measured, *, other: str) -> list[str]:
+    """Says what could not be read or did not count on one benchmark, with its numbers.
+
+    Args:
+        part: One benchmark's metrics.
+        other: What the second condition is called, for example ``shuffled``.
+    """
+    notes = []
+    if part.unparsed_intact or part.unparsed_other:
+        notes.append(
+            f"unparsed answers: {part.unparsed_intact} intact, {part.unparsed_other} {other}"
+        )
+    for count, why in (
+        (part.excluded, "left out, the judge's reply was unreadable"),
+        (part.undecodable, "never asked, an image cannot be decoded"),
+    ):
+        if count:
+            notes.append(f"{count} unit{'s' if count > 1 else ''} {why}")
+    return notes
+
+
+def parts_text(part: Measured, *, most: int = 6) -> str:
+    """Returns the published aggregates beside the metric, as ``name 71.2 -> 40.0; ...``.
+
+    Args:
+        part: One benchmark's metrics.
+        most: How many are written out; the record holds all.
+
+    Returns:
+        "" where there are none.
+    """
+    names = [name for name in part.parts_intact if name in part.parts_other]
+    texts = [
+        f"{name} {number(part.parts_intact[name])} -> {number(part.parts_other[name])}"
+        for name in names[:most]
+    ]
+    if len(names) > most:
+        texts.append(f"{len(names) - most} more in the record")
+    return f"{part.benchmark}: {'; '.join(texts)}" if texts else ""
 
 
 def percent(value: float | None, scale: float) -> float | None:
@@ -142,11 +234,13 @@ def mean_scores(record: Record) -> Measured:
     """Returns what stands for the record in a table: its one benchmark, or their mean on 0-100.
 
     For several benchmarks the units are summed and intact and other are plain means, as in the
-    last column of Table 1 with MME put on 0-100; None as soon as one was not measured.
+    last column of Table 1 with MME put on 0-100; None as soon as one was not measured. Those that
+    could not be scored are left out.
     """
     if len(record.measured) == 1:
         return record.measured[0]
-    pairs = [(percent(m.intact, m.scale), percent(m.other, m.scale)) for m in record.measured]
+    parts = scored_parts(record)
+    pairs = [(percent(m.intact, m.scale), percent(m.other, m.scale)) for m in parts]
     complete = bool(pairs) and all(a is not None and b is not None for a, b in pairs)
     return Measured(
         benchmark=where(record),
@@ -154,8 +248,8 @@ def mean_scores(record: Record) -> Measured:
         intact=sum(a or 0.0 for a, _ in pairs) / len(pairs) if complete else None,
         other=sum(b or 0.0 for _, b in pairs) / len(pairs) if complete else None,
         chance=None,
-        n=sum(m.n for m in record.measured),
-        n_total=sum(m.n_total for m in record.measured),
+        n=sum(m.n for m in parts),
+        n_total=sum(m.n_total for m in parts),
     )
 
 

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from ipllvm_spec.benchmarks.judging import JudgePrice
 from ipllvm_spec.reporting.failure import failure_text
 from ipllvm_spec.reporting.names import (
     MINI_NOTICE,
+    compared_with,
     excess,
     is_unexpected,
+    lost_notes,
     model_title,
     number,
     verdict_word,
     where,
 )
-from ipllvm_spec.reporting.tables import table1_lines, verdict_lines
+from ipllvm_spec.reporting.tables import sort_records, table1_lines, verdict_lines
 from ipllvm_spec.verdicts.record import Record
 from ipllvm_spec.verdicts.verdict import Outcome
 
@@ -29,6 +32,40 @@ __all__ = ["RunStats", "failure_text", "render_summary", "unexpected"]
 _NARROWEST = 80
 #: How much a verdict asks to be looked at; what the spec announced has 1.
 _LOOK = {"PASS": 0, "INCONCLUSIVE": 2, "unexpected PASS": 3, "unexpected FAIL": 4, "FAIL": 5}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeStats:
+    """What a judge model was asked in a run.
+
+    Attributes:
+        model: Its name.
+        calls: Answers about which it was asked.
+        hits: Answers about which its reply was stored.
+        unreadable: Replies among the asked ones that could not be read.
+        prompt_tokens: Tokens sent.
+        reply_tokens: Tokens received.
+        price: What it costs; None when that was not declared.
+    """
+
+    model: str
+    calls: int
+    hits: int
+    unreadable: int
+    prompt_tokens: int
+    reply_tokens: int
+    price: JudgePrice | None = None
+
+    def sentence(self) -> str:
+        """Returns all of it in one line."""
+        cost = ""
+        if self.price is not None:
+            cost = f", cost {self.price.of(self.prompt_tokens, self.reply_tokens):.2f}"
+        return (
+            f"judge {self.model}: {self.calls} replies asked for ({self.unreadable} unreadable), "
+            f"{self.hits} from the store; {self.prompt_tokens} tokens sent, "
+            f"{self.reply_tokens} received{cost}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +80,7 @@ class RunStats:
         store: Where the store lies, as the user would write it.
         records: Where the merged records lie.
         allure: Where the Allure results lie; None when none were written.
+        judge: What a judge was asked; None without one.
     """
 
     prompts: int
@@ -52,6 +90,7 @@ class RunStats:
     store: str
     records: str
     allure: str | None = None
+    judge: JudgeStats | None = None
 
 
 def render_summary(
@@ -93,10 +132,11 @@ def unexpected(records: Sequence[Record]) -> list[Record]:
 
 
 def title(records: Sequence[Record]) -> str:
-    """Returns the heading of the verdict table; it says "mini" when a mini is shown."""
+    """Returns the heading of the verdict table: protocol mode, and "mini" when one is shown."""
+    modes = ", ".join(sorted({record.mode for record in records}))
     if not any(record.mini for record in records):
-        return "Verdicts"
-    return f"Verdicts, with mini models. {MINI_NOTICE}"
+        return f"Verdicts, {modes} mode"
+    return f"Verdicts, {modes} mode. {MINI_NOTICE}"
 
 
 def _parts(records: Sequence[Record], stats: RunStats, width: int) -> Iterator[RenderableType]:
@@ -108,6 +148,7 @@ def _parts(records: Sequence[Record], stats: RunStats, width: int) -> Iterator[R
         yield from table1_lines(records, width=width)
         yield ""
         yield _counts(records)
+        yield from _lost(records)
     yield from _costs(stats)
     red = unexpected(records)
     if red:
@@ -130,11 +171,24 @@ def _counts(records: Sequence[Record]) -> str:
     )
 
 
+def _lost(records: Sequence[Record]) -> Iterator[str]:
+    """Says once for each model and benchmark what could not be read or did not count."""
+    lines = {
+        f"{model_title(record.model, mini=record.mini)}, {part.benchmark}: {note}": None
+        for record in sort_records(records)
+        for part in record.measured
+        for note in lost_notes(part, other=compared_with(record))
+    }
+    yield from lines
+
+
 def _costs(stats: RunStats) -> Iterator[str]:
     asked = stats.hits + stats.misses
     share = f" ({stats.hits / asked:.0%})" if asked else ""
     yield f"store: {stats.hits} hits{share}, {stats.misses} misses ({stats.store})"
     yield f"models: {stats.prompts} prompts answered; the run took {duration(stats.wall_s)}"
+    if stats.judge is not None:
+        yield stats.judge.sentence()
     yield f"records: {stats.records}"
     if stats.allure is not None:
         yield f"Allure results: {stats.allure}"

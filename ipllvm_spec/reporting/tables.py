@@ -19,11 +19,13 @@ from ipllvm_spec.reporting.names import (
     model_title,
     number,
     paper_exhibits,
+    row_name,
     score_text,
+    scored_label,
     verdict_word,
 )
 from ipllvm_spec.verdicts.record import Measured, Record
-from ipllvm_spec.verdicts.verdict import Outcome
+from ipllvm_spec.verdicts.verdict import UNSCORED, Outcome
 
 #: Columns of the paper's Table 1 in its order; others follow by name.
 _TABLE1_ORDER = (
@@ -71,7 +73,7 @@ def _cells(record: Record) -> tuple[str, ...]:
     verdict = record.verdict
     mark = "<" if verdict.cut else "*" if verdict.stopped_early else ""
     return (
-        record.benchmark or "average",
+        row_name(record),
         "-" if part.intact is None else f"{score_text(part.intact, part.scale)} -> {other}",
         estimate_text(verdict),
         limit_text(verdict),
@@ -104,6 +106,9 @@ def _reasons(records: Sequence[Record]) -> Iterator[Padding]:
     """One line per distinct reason: an expectation often covers every benchmark of a claim."""
     by_reason: dict[str, list[str]] = {}
     for record in records:
+        name = record.benchmark or "average"
+        if label := scored_label(record):
+            by_reason.setdefault(label, []).append(name)
         reason = record.verdict.reason
         if record.expected is not None:
             reason = record.expected.reason
@@ -111,7 +116,7 @@ def _reasons(records: Sequence[Record]) -> Iterator[Padding]:
                 reason = f"announced as {record.expected.verdict}: {reason}"
         elif record.verdict.outcome is Outcome.PASS:
             continue
-        by_reason.setdefault(reason, []).append(record.benchmark or "average")
+        by_reason.setdefault(reason, []).append(name)
     for reason, benchmarks in by_reason.items():
         text = Text(f"{', '.join(benchmarks)}: {reason}", style="dim")
         yield Padding(text, (0, 0, 0, 5))
@@ -140,10 +145,19 @@ def table1_lines(records: Iterable[Record], *, width: int) -> Iterator[Renderabl
         if not parts:
             continue
         title = model_title(model, mini=group[0].mini)
-        yield Text(f"\nTable 1, shuffled visual patch tokens: {title}", style="bold")
+        modes = ", ".join(sorted({record.mode for record in group}))
+        yield Text(f"\nTable 1, shuffled visual patch tokens: {title}, {modes} mode", style="bold")
         per_block = max((width - 17) // 9, 1)
         for start in range(0, len(parts), per_block):
             yield _table1_block(parts[start : start + per_block])
+        missing = {
+            part.benchmark: None
+            for record in group
+            for part in record.measured
+            if part.scored_by == UNSCORED
+        }
+        if missing:
+            yield Text(f"   unscored, no judge: {', '.join(missing)}", style="dim")
         yield from _averages(parts)
 
 
@@ -172,6 +186,9 @@ def _table1_block(parts: Sequence[Measured]) -> Table:
         ("delta", [_delta(part.intact, part.other) for part in parts]),
     ):
         table.add_row("", name, *(number(value, decimals=2) for value in values))
+    if any(part.scored_by != "rule" for part in parts):
+        # One word: the judge's name stands under the verdicts and in the record.
+        table.add_row("", "scored by", *(part.scored_by.partition(" ")[0] for part in parts))
     if any(part.n < part.n_total for part in parts):
         table.add_row("", "units", *(f"{part.n}/{part.n_total}" for part in parts))
     if any(part.printed for part in parts):

@@ -17,11 +17,12 @@ def unit_rows(decision: Decision) -> Iterator[UnitRow]:
         if not count:
             continue
         intact, other = pair.take(count)
+        kept = pair.kept()
         for position, unit in enumerate(pair.intact.sheet.units[:count]):
             yield UnitRow(
                 unit_id=unit.unit_id if single else f"{name}: {unit.unit_id}",
-                intact=float(intact[:, position].mean()),
-                other=float(other[:, position].mean()),
+                intact=float(intact[:, position].mean()) if kept[position] else None,
+                other=float(other[:, position].mean()) if kept[position] else None,
                 intact_answers=pair.intact.texts(position),
                 other_answers=pair.other.texts(position),
             )

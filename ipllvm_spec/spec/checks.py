@@ -15,6 +15,7 @@ from ipllvm_spec.spec.schema import (
     FIGURES,
     Claim,
     Expectation,
+    glob_matches,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def check_suite(suite: Suite) -> None:
         for claim in prop.claims:
             where = f"{prop.file}: claim.{claim.name}"
             _check_names(suite, claim, where)
+            _check_modes(suite, claim, where)
             _check_shape(claim, where)
             _check_contradictions(claim, where)
             _check_guards(suite, claim, where)
@@ -93,6 +95,23 @@ def _check_names(suite: Suite, claim: Claim, where: str) -> None:
         _known("aggregate", name, AGGREGATES, where)
 
 
+def _check_modes(suite: Suite, claim: Claim, where: str) -> None:
+    """Demands that every benchmark offers the mode in which it would be measured."""
+    wanted = {p.mode: f"profiles.toml: profile.{p.name}.mode" for p in suite.profiles.values()}
+    if claim.mode is not None:
+        wanted = {claim.mode: f"{where}.mode"}
+    for name in claim.benchmarks:
+        offered = suite.benchmarks[name].modes
+        if not offered:
+            raise SpecError(f"{where}.benchmarks: '{name}' is a data set without a metric")
+        for mode, place in wanted.items():
+            if mode not in offered:
+                raise SpecError(
+                    f"{place}: '{name}' of {claim.id} has no protocol mode '{mode}'; "
+                    f"{nearest(mode, offered)}"
+                )
+
+
 def _check_shape(claim: Claim, where: str) -> None:
     """Demands the keys that the statistic needs and no others."""
     statistic = claim.limit.statistic
@@ -139,6 +158,12 @@ def _check_guards(suite: Suite, claim: Claim, where: str) -> None:
             raise SpecError(
                 f"{where}.requires: '{name}' cannot guard: it requires others or aggregates"
             )
+        # Without a mode of its own a guard is decided in that of the claim it guards.
+        if guard.mode not in (None, claim.mode):
+            raise SpecError(
+                f"{where}.requires: guard '{name}' declares mode '{guard.mode}', which is not "
+                "this claim's; give both the same or the guard none"
+            )
         for missing in sorted(set(claim.benchmarks) - set(guard.benchmarks)):
             raise SpecError(f"{where}.requires: guard '{name}' is not declared on '{missing}'")
 
@@ -148,8 +173,8 @@ def _check_reachable(suite: Suite, claim: Claim, where: str) -> None:
     if claim.limit.target != "population" or claim.limit.at_most is None or claim.aggregate:
         return
     for name in claim.benchmarks:
-        entry = suite.benchmarks[name]
-        units = max(entry.units, entry.twin_units)
+        size = suite.benchmarks[name].size(claim.mode or "standard")
+        units = max(size.units, size.twin_units)
         # The upper score bound of zero differences in n units (statistics.md, section 4).
         floor = 100 * _Z2 / (units + _Z2)
         if floor >= claim.limit.at_most:
@@ -172,6 +197,10 @@ def _check_expectations(suite: Suite, claim: Claim, where: str) -> None:
             _known("model", base, suite.models, here)
         if "*" not in benchmark:
             _known("benchmark of the claim", benchmark, keys, here)
+        for name in expected.unless:
+            _known("benchmark of the claim", name, keys, f"{here}.unless")
+            if not glob_matches(benchmark, name):
+                raise SpecError(f"{here}.unless: '{name}' is not matched anyway; remove it")
         # Variants are derived at load time and not listed, so only the base has to exist.
         bare = expected.model_copy(update={"pattern": f"{base}:{benchmark}"})
         if not any(bare.matches(known, key) for known in suite.models for key in keys):

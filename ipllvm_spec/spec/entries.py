@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 ProfileName = Literal["smoke", "default", "paper"]
 Data = Literal["twin", "published"]
-Mode = Literal["standard", "paper"]
 Dtype = Literal["float32", "float16", "bfloat16", "auto"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+#: A protocol mode. Which ones there are is a matter of each benchmark.
+Mode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Frozen(BaseModel):
@@ -51,8 +52,26 @@ class ModelEntry(Frozen):
         return self
 
 
-class BenchmarkEntry(Frozen):
-    """A benchmark: where its published data are and how large it and its twin are.
+class Size(Frozen):
+    """How large a benchmark and its twin are.
+
+    Attributes:
+        units: Units of the published split (questions, MMVP pairs, MME images).
+        items: Questions of the published split: prompts per condition.
+        twin_units: Units of the twin.
+        twin_items: Questions of the twin.
+    """
+
+    units: int = Field(ge=1)
+    items: int = Field(ge=1)
+    twin_units: int = Field(ge=1)
+    twin_items: int = Field(ge=1)
+
+
+class BenchmarkEntry(Size):
+    """A benchmark or data set: where its published data are and how large it and its twin are.
+
+    The inherited sizes are those of every mode but ``paper`` where that has its own.
 
     Attributes:
         name: Key in specs and on the command line.
@@ -62,10 +81,10 @@ class BenchmarkEntry(Frozen):
         split: Split that is scored.
         licence: As far as known, with how it is known.
         gated: Whether the hub asks to accept terms first.
-        units: Units of the published split (questions, MMVP pairs, MME images).
-        items: Questions of the published split: prompts per condition.
-        twin_units: Units of the twin.
-        twin_items: Questions of the twin.
+        modes: Protocol modes on offer, the first one the community's; none for a data set that
+            no metric belongs to.
+        rows: Rows of the published split; None for as many as items.
+        paper: Sizes in paper mode where they differ.
     """
 
     name: Text
@@ -75,10 +94,13 @@ class BenchmarkEntry(Frozen):
     split: Text
     licence: Text
     gated: bool = False
-    units: int = Field(ge=1)
-    items: int = Field(ge=1)
-    twin_units: int = Field(ge=1)
-    twin_items: int = Field(ge=1)
+    modes: tuple[Mode, ...] = ("standard",)
+    rows: int | None = Field(default=None, ge=1)
+    paper: Size | None = None
+
+    def size(self, mode: str) -> Size:
+        """Returns the sizes in a protocol mode."""
+        return self.paper if mode == "paper" and self.paper is not None else self
 
 
 class Profile(Frozen):
@@ -92,7 +114,7 @@ class Profile(Frozen):
         controls: Names of the control interventions that are measured; None for all.
         one_benchmark: Measure each claim on one benchmark: the first of these that the claim
             declares, else the claim's first. Empty measures all.
-        mode: Protocol mode of the benchmarks.
+        mode: Protocol mode of the benchmarks, unless a claim declares its own.
         max_prompts: Budget for the default models on their default data; None for no budget.
     """
 

@@ -12,7 +12,15 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_serializer, model_validator
 
-from ipllvm_spec.spec.entries import BenchmarkEntry, Frozen, ModelEntry, Profile, ProfileName, Text
+from ipllvm_spec.spec.entries import (
+    BenchmarkEntry,
+    Frozen,
+    Mode,
+    ModelEntry,
+    Profile,
+    ProfileName,
+    Text,
+)
 from ipllvm_spec.spec.interventions import Intervention
 
 __all__ = [
@@ -110,16 +118,19 @@ class Expectation(Frozen):
         pattern: ``model:benchmark``, each with ``*`` as wildcard; ``average`` for aggregates.
         verdict: The predicted verdict.
         reason: The mechanism, or the printed number, that predicts it.
+        unless: Benchmarks that the pattern would match and the reason does not cover.
     """
 
     pattern: Text
     verdict: Literal["fail", "inconclusive"]
     reason: Text
+    unless: tuple[str, ...] = ()
 
     def matches(self, model: str, benchmark: str) -> bool:
         """Whether the expectation is about this model (full reference) and benchmark."""
         left, _, right = self.pattern.rpartition(":")
-        return _glob(left, model) and _glob(right, benchmark)
+        matched = glob_matches(left, model) and glob_matches(right, benchmark)
+        return matched and benchmark not in self.unless
 
     def specificity(self) -> tuple[int, int]:
         """Sort key: fewer wildcards first win, then the longer pattern."""
@@ -162,6 +173,7 @@ class Claim(Frozen):
         statement: The claim as one sentence.
         source: Where the paper says it.
         benchmarks: Benchmarks on which it is decided, or over which it aggregates.
+        mode: Protocol mode of these benchmarks; None for the profile's.
         intervention: What is compared with the intact run; for a search, the template whose
             order is searched for.
         control: The control condition, for guards.
@@ -181,6 +193,7 @@ class Claim(Frozen):
     statement: Text
     source: Text
     benchmarks: tuple[str, ...] = Field(min_length=1)
+    mode: Mode | None = None
     intervention: Intervention | None = None
     control: Intervention | None = None
     repeats: int = Field(default=1, ge=1, le=100)
@@ -238,6 +251,7 @@ class Property(Frozen):
     file: str = ""
 
 
-def _glob(pattern: str, text: str) -> bool:
+def glob_matches(pattern: str, text: str) -> bool:
+    """Whether a pattern with ``*`` as its only wildcard matches a whole text."""
     # Only "*" is a wildcard: fnmatch would also read the brackets that a local path may hold.
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None

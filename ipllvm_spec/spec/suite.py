@@ -129,7 +129,7 @@ class Suite:
                             Source(name, folders.get(name) or entry.data) for name in group
                         ),
                         profile=chosen.name,
-                        mode=chosen.mode,
+                        mode=claim.mode or chosen.mode,
                         repeats=min(claim.repeats, chosen.max_repeats or claim.repeats),
                         units=cut,
                         examples=claim.search.examples.of(chosen.name) if claim.search else 0,

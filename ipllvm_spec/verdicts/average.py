@@ -13,11 +13,11 @@ from ipllvm_spec.measures.aggregates import AGGREGATES, Pair, aggregate_all
 from ipllvm_spec.spec.schema import Limit
 from ipllvm_spec.statistics.combine import median_bounds, sum_bounds
 from ipllvm_spec.statistics.exact import decimal, exact_mean
-from ipllvm_spec.statistics.intervals import Bounds, Summary, score_bounds
+from ipllvm_spec.statistics.intervals import Bounds, score_bounds
 from ipllvm_spec.statistics.power import LARGEST
 from ipllvm_spec.verdicts.frame import ALPHA, LIKE_THESE, Frame
 from ipllvm_spec.verdicts.judge import require_statistic
-from ipllvm_spec.verdicts.population import row_summary, unchanged_summary
+from ipllvm_spec.verdicts.population import population_bounds, unchanged_summary
 from ipllvm_spec.verdicts.streams import Layout, Paired, Stream
 from ipllvm_spec.verdicts.verdict import Outcome, Verdict
 
@@ -133,7 +133,7 @@ def _decide(measured: Sequence[_Measured], frame: Frame, aggregate: str, *, exac
         about=LIKE_THESE,
         n=sum(one.paired.n for one in measured),
         clusters=sum(one.paired.clusters for one in measured),
-        method="exact arithmetic" if exact else "score bounds, benchmarks as strata",
+        method="exact arithmetic" if exact else "bounds with the benchmarks as strata",
         reason=reason,
         exact=exact and value is not None,
         details=_details(measured, values, aggregate),
@@ -158,18 +158,17 @@ def _bounds(
     paired: Sequence[Paired], pairs: Sequence[Pair], aggregate: str, *, alpha: float
 ) -> Bounds:
     share = alpha / len(paired) if aggregate == "median" else alpha
-    summaries = [row_summary(one, alpha=share) for one in paired]
+    bounds = [population_bounds(one, alpha=share) for one in paired]
     means = [one.mean for one in paired]
-    return _combine(summaries, means, _factors(pairs, aggregate), aggregate)
+    return _combine(bounds, means, _factors(pairs, aggregate), aggregate)
 
 
 def _combine(
-    summaries: Sequence[Summary],
+    bounds: Sequence[Bounds],
     means: Sequence[float],
     factors: Sequence[float],
     aggregate: str,
 ) -> Bounds:
-    bounds = score_bounds(summaries)
     if aggregate == "median":
         return median_bounds(bounds)
     points = sum_bounds(means, bounds, factors=factors)
@@ -179,7 +178,7 @@ def _combine(
 def _below_floor(
     parts: Sequence[Part], layouts: Sequence[Layout], frame: Frame, aggregate: str
 ) -> Verdict | None:
-    if frame.sign < 0 or frame.bound < 0.0:
+    if frame.sign < 0 or frame.bound < 0.0 or any(part.stream.graded for part in parts):
         return None
     # "relative" needs the intact scores; 1 in their place gives the smallest possible factor.
     pairs = [Pair(decimal(part.scale), Fraction(), decimal(part.scale)) for part in parts]
@@ -195,7 +194,7 @@ def _below_floor(
 
     def reaches(times: float) -> bool:
         longer = [summary._replace(n=summary.n * times) for summary in summaries]
-        best = _combine(longer, [0.0] * len(parts), factors, aggregate)
+        best = _combine(score_bounds(longer), [0.0] * len(parts), factors, aggregate)
         return best.upper <= frame.bound
 
     if reaches(1.0):

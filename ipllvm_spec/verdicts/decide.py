@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Identity
-from ipllvm_spec.spec.schema import Claim
 from ipllvm_spec.verdicts.average import Part, judge_average
+from ipllvm_spec.verdicts.comparison import Comparison, too_many_excluded, with_exclusions
+from ipllvm_spec.verdicts.frame import Frame
 from ipllvm_spec.verdicts.guard import guard
 from ipllvm_spec.verdicts.judge import judge_drop, judge_gap
-from ipllvm_spec.verdicts.measurement import Comparison, Measurement, Sheets
+from ipllvm_spec.verdicts.measurement import Measurement, Sheets
 from ipllvm_spec.verdicts.search import OrderSearch
-from ipllvm_spec.verdicts.verdict import Verdict
+from ipllvm_spec.verdicts.verdict import UNSCORED, Outcome, Verdict
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Decision:
 
     Attributes:
         verdict: What was decided, guards included.
-        comparisons: One per benchmark.
+        comparisons: One per benchmark, those included that could not be scored.
     """
 
     verdict: Verdict
@@ -46,54 +47,76 @@ class Judge:
     def drop(self, intact: Measurement, other: Measurement) -> Decision:
         """Decides how much is lost from ``intact`` to ``other``."""
         pair = Comparison(intact, other)
-        claim = self.case.claim
-        verdict = judge_drop(
-            pair,
-            claim.limit,
-            early_stop=claim.early_stop,
-            suite_size=self.suite_size,
-            measure_below_floor=True,
+        return Decision(
+            self._guarded(self._single(self.case, pair, judge_drop), self.case), (pair,)
         )
-        return Decision(self._guarded(verdict, self.case), (pair,))
 
     def gap(self, intact: Measurement, other: Measurement) -> Decision:
         """Decides how far ``intact`` lies above a control."""
         pair = Comparison(intact, other)
-        verdict = self._gap(self.case.claim, pair)
-        return Decision(self._guarded(verdict, self.case), (pair,))
+        return Decision(self._guarded(self._single(self.case, pair, judge_gap), self.case), (pair,))
 
     def average_drop(self, pairs: Iterable[tuple[Measurement, Measurement]]) -> Decision:
-        """Decides an aggregate of the drops on all benchmarks of the case."""
+        """Decides an aggregate of the drops on all benchmarks of the case that can be scored.
+
+        Without a judge model some cannot: the decision is then about the others, and says so.
+        """
         comparisons = tuple(Comparison(intact, other) for intact, other in pairs)
+        scored = [pair for pair in comparisons if not pair.unscored]
         claim = self.case.claim
         assert claim.aggregate is not None
-        parts = [
-            Part(pair.intact.sheet.benchmark.name, pair.intact.sheet.benchmark.scale, pair)
-            for pair in comparisons
-        ]
+        if not scored:
+            return Decision(_unscored(self.case, comparisons), comparisons)
+        streams = [pair.stream() for pair in scored]
+        if not all(stream.available for stream in streams):
+            return Decision(_nothing_left(self.case, scored), comparisons)
         verdict = judge_average(
-            parts, claim.limit, aggregate=claim.aggregate, measure_below_floor=True
+            [
+                Part(pair.intact.sheet.benchmark.name, pair.intact.sheet.benchmark.scale, stream)
+                for pair, stream in zip(scored, streams, strict=True)
+            ],
+            claim.limit,
+            aggregate=claim.aggregate,
+            measure_below_floor=True,
         )
+        verdict = with_exclusions(verdict, scored)
+        if len(scored) < len(comparisons):
+            verdict = _over_some(verdict, comparisons)
+        names = {pair.intact.sheet.benchmark.name for pair in scored}
         for part in self.case.parts():
-            verdict = self._guarded(verdict, part)
+            if part.benchmark in names:
+                verdict = self._guarded(verdict, part)
         return Decision(verdict, comparisons)
 
     def worst(self, search: OrderSearch) -> Decision:
         """Decides what a search found, on units that it has not seen."""
+        if search.unscored:
+            pair = search.comparison()
+            return Decision(_unscored(self.case, (pair,)), (pair,))
         verdict, comparisons = search.decide(self.case.claim.limit)
         return Decision(self._guarded(verdict, self.case), comparisons)
 
-    def _gap(self, claim: Claim, pair: Comparison) -> Verdict:
-        return judge_gap(
-            pair,
+    def _single(self, case: Case, pair: Comparison, judge: Callable[..., Verdict]) -> Verdict:
+        if pair.unscored:
+            return _unscored(case, (pair,))
+        claim = case.claim
+        stream = pair.stream()
+        if not stream.available:
+            return _nothing_left(case, [pair])
+        verdict = judge(
+            stream,
             claim.limit,
-            early_stop=claim.early_stop,
+            # A judged comparison has been measured whole already, so it is decided whole.
+            early_stop=claim.early_stop and not pair.judged,
             suite_size=self.suite_size,
             measure_below_floor=True,
         )
+        return with_exclusions(verdict, [pair])
 
     def _guarded(self, verdict: Verdict, case: Case) -> Verdict:
         """Withholds the verdict where a required claim does not pass on the same benchmark."""
+        if verdict.method == UNSCORED:
+            return verdict
         required: dict[str, Verdict] = {}
         for claim in case.guards:
             # The guard's own case: same model, benchmark and cut, so its answers are shared.
@@ -103,5 +126,43 @@ class Judge:
                 self.sheets.measurement(own, Identity(), repeats=1),
                 self.sheets.measurement(own, claim.control, repeats=1),
             )
-            required[f"{claim.id}[{own.key}]"] = self._gap(claim, pair)
+            required[f"{claim.id}[{own.key}]"] = self._single(own, pair, judge_gap)
         return guard(verdict, required)
+
+
+def _unscored(case: Case, pairs: Sequence[Comparison]) -> Verdict:
+    """The verdict on answers that nobody can score: given without measuring anything."""
+    reasons = dict.fromkeys(pair.unscored for pair in pairs)
+    return _undecided(case, pairs, method=UNSCORED, reason="; ".join(reasons))
+
+
+def _nothing_left(case: Case, pairs: Sequence[Comparison]) -> Verdict:
+    reason = f"not decided: {too_many_excluded(pairs)}"
+    return _undecided(case, pairs, method="none", reason=reason)
+
+
+def _undecided(case: Case, pairs: Sequence[Comparison], *, method: str, reason: str) -> Verdict:
+    total = sum(pair.intact.n_total for pair in pairs)
+    return Frame(case.claim.limit, total, cut=case.units is not None).verdict(
+        Outcome.INCONCLUSIVE,
+        estimate=None,
+        bounds=None,
+        about="",
+        n=0,
+        clusters=0,
+        method=method,
+        reason=reason,
+    )
+
+
+def _over_some(verdict: Verdict, comparisons: Sequence[Comparison]) -> Verdict:
+    """Says in an aggregate's verdict over how many benchmarks it is, and which it leaves out."""
+    missing = [pair.intact.sheet.benchmark.title for pair in comparisons if pair.unscored]
+    count = len(comparisons) - len(missing)
+    which = f"{count} of {len(comparisons)} benchmarks; unscored: {', '.join(missing)} (no judge)"
+    return replace(
+        verdict,
+        exact=False,
+        reason=f"{verdict.reason}; decided over {which}",
+        details={**verdict.details, "unscored": missing},
+    )

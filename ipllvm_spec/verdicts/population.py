@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ipllvm_spec.statistics.exact import exact_mean
+from ipllvm_spec.statistics.graded import GradedBounds, graded_bounds
 from ipllvm_spec.statistics.intervals import Bounds, Summary, score_bounds, summarise
 from ipllvm_spec.statistics.power import detectable, floor_units, sample_size
 from ipllvm_spec.verdicts.frame import LIKE_THESE, Frame
@@ -20,6 +21,9 @@ def judge_population(
 ) -> Verdict:
     """Measures every unit that may be measured and decides by the bounds.
 
+    Scores of a judge model get the bounds of graded ones, and neither a floor nor a number of
+    units that would decide: both are worked out for answers that are right or wrong.
+
     There is no early stop here: looking at a fixed-n interval more than once breaks its error
     rate, and valid sequential ones cost too much power for a claim about a population.
 
@@ -29,10 +33,14 @@ def judge_population(
         frame: The limit.
         floor: Whether units too few for a PASS are INCONCLUSIVE without measuring.
     """
-    needed = units_for_floor(layout, stream.available, frame) if floor else None
+    needed = None
+    if floor and not stream.graded:
+        needed = units_for_floor(layout, stream.available, frame)
     if needed is not None and needed.missing:
         return frame.too_small(n_needed=needed.units, available=stream.available)
     paired = Paired.first(stream, layout, stream.available, sign=frame.sign)
+    if paired.graded:
+        return _judge_graded(paired, frame)
     summary = row_summary(paired, alpha=frame.alpha)
     (bounds,) = score_bounds([summary])
     outcome = frame.outcome(bounds)
@@ -60,6 +68,37 @@ def judge_population(
         n_needed=n_needed,
         mde=mde,
         details=paired_details(paired, frame),
+    )
+
+
+def _judge_graded(paired: Paired, frame: Frame) -> Verdict:
+    bounds, method = _graded(paired, alpha=frame.alpha)
+    outcome = frame.outcome(bounds)
+    reason = {
+        Outcome.PASS: "the bound on the side of the limit is within it",
+        Outcome.FAIL: "both bounds are beyond the limit",
+        Outcome.INCONCLUSIVE: "the bounds lie on both sides of the limit",
+    }[outcome]
+    return frame.verdict(
+        outcome,
+        estimate=paired.mean,
+        bounds=bounds,
+        about=LIKE_THESE,
+        n=paired.n,
+        clusters=paired.clusters,
+        method=f"{method} for graded scores",
+        reason=reason,
+        details=paired_details(paired, frame),
+    )
+
+
+def _graded(paired: Paired, *, alpha: float) -> GradedBounds:
+    repeats = len(paired.rows)
+    return graded_bounds(
+        paired.rows.ravel(),
+        weights=np.tile(paired.shares, repeats),
+        clusters=np.tile(paired.index, repeats),
+        alpha=alpha,
     )
 
 
@@ -108,7 +147,9 @@ def units_for_floor(layout: Layout, available: int, frame: Frame) -> Floor | Non
 
 
 def population_bounds(paired: Paired, *, alpha: float) -> Bounds:
-    """Bounds of the mean difference over units like these."""
+    """Bounds of the mean difference over units like these: never Tango's for a judge's scores."""
+    if paired.graded:
+        return _graded(paired, alpha=alpha).bounds
     (bounds,) = score_bounds([row_summary(paired, alpha=alpha)])
     return bounds
 

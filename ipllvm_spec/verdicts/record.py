@@ -36,6 +36,14 @@ class Measured:
         n_total: Units of the benchmark.
         unparsed_intact: Answers from which nothing could be read, among the intact ones.
         unparsed_other: The same under the intervention, over all repeats.
+        excluded: Units measured but left out of both metrics: a judge's reply was unreadable.
+        unreadable_intact: Answers about which the judge's reply was unreadable.
+        unreadable_other: The same under the intervention, over all repeats.
+        undecodable: Units that were never asked, because an image cannot be decoded.
+        scored_by: ``rule``, ``judge <model>``, ``proxy`` (a rule in the judge's place, never
+            comparable with published scores) or ``unscored``.
+        parts_intact: Published aggregates beside the metric, by name, on their own scales.
+        parts_other: The same under the intervention, means over repeats.
         source: Where the items came from: ``twin``, ``published`` or a path.
         revision: Revision of the data set.
         content_digest: Digest of the content that was read.
@@ -51,6 +59,13 @@ class Measured:
     n_total: int
     unparsed_intact: int = 0
     unparsed_other: int = 0
+    excluded: int = 0
+    unreadable_intact: int = 0
+    unreadable_other: int = 0
+    undecodable: int = 0
+    scored_by: str = "rule"
+    parts_intact: Mapping[str, float] = field(default_factory=dict)
+    parts_other: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
     revision: str = ""
     content_digest: str = ""

@@ -9,8 +9,8 @@ from ipllvm_spec.errors import StoreError
 from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Identity
 from ipllvm_spec.spec.suite import Suite
+from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.decide import Decision
-from ipllvm_spec.verdicts.measurement import Comparison
 from ipllvm_spec.verdicts.record import Expected, Measured, Record
 
 MERGED = "records.jsonl"
@@ -62,19 +62,28 @@ def _measured(case: Case, pair: Comparison, suite: Suite) -> Measured:
     sheet = pair.intact.sheet
     printed = suite.printed(case.model, sheet.benchmark.name)
     shown = case.claim.intervention is not None and "table1" in case.claim.feeds
+    # Units that a judge could not score are left out of both conditions, here as in the verdict.
+    kept = pair.kept() if pair.judged else None
     return Measured(
         benchmark=sheet.benchmark.name,
         scale=sheet.benchmark.scale,
-        intact=pair.intact.metric(),
-        other=pair.other.metric(),
+        intact=pair.intact.metric(kept),
+        other=pair.other.metric(kept),
         chance=pair.intact.chance(),
         n=pair.intact.measured,
         n_total=pair.intact.n_total,
+        excluded=pair.excluded(),
         unparsed_intact=pair.intact.unparsed(),
         unparsed_other=pair.other.unparsed(),
         source=sheet.description.source,
         revision=sheet.description.revision,
         content_digest=sheet.description.content_digest,
+        undecodable=sheet.description.excluded_units,
+        scored_by=pair.intact.scorer.scored_by,
+        unreadable_intact=pair.intact.unreadable(),
+        unreadable_other=pair.other.unreadable(),
+        parts_intact=pair.intact.parts(kept),
+        parts_other=pair.other.parts(kept),
         printed={"intact": float(printed.baseline), "other": float(printed.perturbed)}
         if printed is not None and shown
         else None,

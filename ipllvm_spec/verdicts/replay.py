@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from ipllvm_spec.benchmarks.judging import choose_judging
+from ipllvm_spec.benchmarks.registry import get_benchmark
 from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.client import EngineClient
 from ipllvm_spec.engine.process import EngineGroup
-from ipllvm_spec.errors import UsageError
-from ipllvm_spec.measures.accuracy import drop_in_points
+from ipllvm_spec.errors import JudgeError, UsageError
 from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Identity, Intervention, parse_intervention
 from ipllvm_spec.spec.loader import load_suite
+from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.measurement import Measurement, Sheets
 
 
@@ -43,9 +46,12 @@ def measure_once(
         units: First units only; None for all.
         run_dir: Holds the store.
 
+    A judge model is taken from the environment, as ``judging.choose_judging`` finds it there.
+
     Raises:
         UsageError: For text that is no JSON.
         SpecError: For an intervention that does not exist.
+        JudgeError: When the benchmark cannot be scored without a judge.
     """
     try:
         changed = parse_intervention(json.loads(intervention))
@@ -56,20 +62,32 @@ def measure_once(
         ) from None
     name, _, folder = benchmark.partition("=")
     source = folder or load_suite().model(model).data
-    with EngineGroup.start(store=run_dir / "cells.sqlite", run_dir=run_dir) as group:
+    judging = choose_judging(os.environ).on(source)
+    if unscored := judging.unscored(get_benchmark(name)):
+        raise JudgeError(unscored, "this command takes a judge from the environment only")
+    with EngineGroup.start(
+        store=run_dir / "cells.sqlite", run_dir=run_dir, judge=judging.judge
+    ) as group:
         client = EngineClient(group.address)
-        sheet = Sheets(client).get(name, source=source, mode="standard")
+        sheet = Sheets(client, judging).get(name, source=source, mode="standard")
         stop = min(units or len(sheet.units), len(sheet.units))
-        weights = sheet.weights[:stop]
-        scores = []
+        measured = []
         for condition in dict.fromkeys((Identity(), changed)):
             cell = Cell(model=model, benchmark=name, source=source, intervention=condition)
             measurement = Measurement(client, sheet, [cell], units=units)
-            scores.append(measurement.take(stop))
+            measurement.take(stop)
+            measured.append(measurement)
+            metric = measurement.metric()
             yield (
-                f"{condition!r}: {measurement.metric():.2f} of {sheet.benchmark.scale:g}, "
-                f"{stop} of {len(sheet.units)} units, {measurement.unparsed()} unparsed"
+                f"{condition!r}: {'-' if metric is None else f'{metric:.2f}'} of "
+                f"{sheet.benchmark.scale:g}, {stop} of {len(sheet.units)} units, "
+                f"{measurement.unparsed()} unparsed, {measurement.unreadable()} unreadable, "
+                f"scored by {measurement.scorer.scored_by}"
             )
-        if len(scores) > 1:
-            yield f"drop {drop_in_points(*scores, weights=weights):.2f} points of 100"
+        if len(measured) > 1:
+            kept = Comparison(*measured).kept()
+            before, after = (one.metric(kept) for one in measured)
+            if before is not None and after is not None:
+                drop = 100.0 * (before - after) / sheet.benchmark.scale
+                yield f"drop {drop:.2f} points of 100"
         client.close()

@@ -22,8 +22,9 @@ from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Intervention, PermuteTokens
 from ipllvm_spec.spec.schema import Limit
 from ipllvm_spec.spec.seeds import derive_seed
+from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.frame import ALPHA
-from ipllvm_spec.verdicts.measurement import Comparison, Measurement
+from ipllvm_spec.verdicts.measurement import Measurement
 from ipllvm_spec.verdicts.replay import replay_command
 from ipllvm_spec.verdicts.streams import ArrayStream, Scores
 from ipllvm_spec.verdicts.verdict import Outcome, Verdict
@@ -48,6 +49,11 @@ class OrderSearch:
     def __init__(self, case: Case, intact: Measurement, measure: Measure) -> None:
         declared = case.claim.search
         assert declared is not None
+        if intact.scorer.judged:
+            raise UsageError(
+                f"a search asks a judge about {case.benchmark} hundreds of times over",
+                "declare searches on benchmarks that a rule scores",
+            )
         self._case = case
         self._intact = intact
         self._measure = measure
@@ -63,6 +69,11 @@ class OrderSearch:
         self._values: dict[Intervention, float] = {}
         self._random_tries = 0
         self._smallest: Intervention | None = None
+
+    @property
+    def unscored(self) -> str:
+        """Why nothing can be scored; "" when it can."""
+        return self._intact.scorer.unscored
 
     @property
     def settings(self) -> hypothesis_settings:
@@ -97,6 +108,8 @@ class OrderSearch:
         Args:
             holds: A test decorated by ``@given`` that calls ``observe``.
         """
+        if self.unscored:
+            return self
         self._draw_uniformly()
         try:
             holds()
@@ -122,9 +135,9 @@ class OrderSearch:
             verdict = judge_worst(
                 self._report(None), None, limit, n_total=self._intact.n_total, alpha=alpha
             )
-            return verdict, (self._comparison(None),)
+            return verdict, (self.comparison(),)
         for candidate in candidates:
-            comparison = self._comparison(candidate)
+            comparison = self.comparison(candidate)
             verdict = judge_worst(
                 self._report(candidate),
                 self._held_out(comparison),
@@ -171,7 +184,8 @@ class OrderSearch:
             found="" if found is None else repr(found),
         )
 
-    def _comparison(self, found: Intervention | None) -> Comparison:
+    def comparison(self, found: Intervention | None = None) -> Comparison:
+        """Returns the intact measurement beside one under what was found, if anything was."""
         other = self._intact if found is None else self._measure(found)
         return Comparison(self._intact, other)
 

@@ -50,6 +50,11 @@ class Stream(Protocol):
         """Units that may be measured; less than n_total when the user limited them."""
         ...
 
+    @property
+    def graded(self) -> bool:
+        """Whether scores are graded, as a judge gives them, even where they happen to be 0 or 1."""
+        ...
+
     def take(self, stop: int) -> Scores:
         """Measures what is missing and returns the scores of the first ``stop`` units."""
         ...
@@ -64,12 +69,14 @@ class ArrayStream:
         weights: Weights of all units, shape (n_total,).
         clusters: Cluster of every unit.
         available: Units that may be taken.
+        graded: Whether the scores are graded ones, as a judge model gives them.
     """
 
     scores: Scores
     weights: Floats
     clusters: Sequence[str]
     available: int
+    graded: bool = False
 
     def take(self, stop: int) -> Scores:
         """Returns the scores of the first ``stop`` units."""
@@ -152,12 +159,14 @@ class Paired:
         rows: ``sign * (intact - other)`` per repeat and unit, shape (repeats, n).
         shares: Weights of these units among all units, shape (n,).
         index: Cluster of each unit, shape (n,).
+        graded: Whether the scores are graded ones, as a judge model gives them.
     """
 
     scores: Scores
     rows: Floats
     shares: Floats
     index: NDArray[np.intp]
+    graded: bool = False
 
     @classmethod
     def first(cls, stream: Stream, layout: Layout, stop: int, *, sign: int) -> Paired:
@@ -184,7 +193,7 @@ class Paired:
         ):
             raise ValueError(f"{len(scores.intact)} repeats against {len(scores.other)}")
         rows = sign * (scores.intact - scores.other)
-        return cls(scores, rows, layout.shares[:stop], layout.index[:stop])
+        return cls(scores, rows, layout.shares[:stop], layout.index[:stop], stream.graded)
 
     @property
     def n(self) -> int:

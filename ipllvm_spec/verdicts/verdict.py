@@ -10,6 +10,9 @@ from typing import Any, Literal
 Direction = Literal["at_most", "at_least"]
 Target = Literal["benchmark", "population"]
 
+#: The method of a verdict on answers that nobody can score: the judge model is missing.
+UNSCORED = "unscored"
+
 
 class Outcome(StrEnum):
     """Three values: undecided is a result of its own, never a weak PASS."""

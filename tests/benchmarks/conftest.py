@@ -1,103 +1,25 @@
 """Small data sets with the published column names, types and file layout."""
 
-import io
+import importlib
 import os
 from pathlib import Path
 
 import datasets
-import numpy as np
 import pytest
-from PIL import Image
 
-STRING = datasets.Value("string")
-FEATURES = {
-    "mmvp": {
-        "Index": datasets.Value("int64"),
-        "Question": STRING,
-        "Options": STRING,
-        "Correct Answer": STRING,
-        "image": datasets.Image(),
-    },
-    "mme": {
-        "question_id": STRING,
-        "image": datasets.Image(),
-        "question": STRING,
-        "answer": STRING,
-        "category": STRING,
-    },
-    "mmstar": {
-        "index": datasets.Value("int64"),
-        "question": STRING,
-        "image": datasets.Image(),
-        "answer": STRING,
-        "category": STRING,
-        "l2_category": STRING,
-        "meta_info": {"source": STRING, "split": STRING, "image_path": STRING},
-    },
-    "chartqa": {"type": STRING, "question": STRING, "answer": STRING, "image": datasets.Image()},
-}
-SPLITS = {"mmvp": "train", "mme": "test", "mmstar": "val", "chartqa": "test"}
-NAMES = tuple(FEATURES)
+from tests.benchmarks import published
 
-
-def png(seed, *, size=(12, 8), mode="RGB"):
-    """Encodes noise that depends on the seed alone."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).convert(mode).save(file, format="PNG")
-    return file.getvalue()
-
-
-def _cell(seed):
-    return {"bytes": png(seed), "path": None}
+FEATURES, SPLITS, ROWS = {}, {}, {}
+for _file in sorted(Path(published.__file__).parent.glob("[a-z]*.py")):
+    _module = importlib.import_module(f"{published.__name__}.{_file.stem}")
+    FEATURES |= _module.FEATURES
+    SPLITS |= _module.SPLITS
+    ROWS |= _module.ROWS
 
 
 def rows_of(name, count=4):
     """Makes rows as published, ``count`` a multiple of 2."""
-    if name == "mmvp":
-        return [
-            {
-                "Index": i + 1,
-                "Question": "Is the door open?",
-                "Options": "(a) Open (b) Closed",
-                "Correct Answer": ("(a)", "(b)")[i % 2],
-                "image": _cell(i),
-            }
-            for i in range(count)
-        ]
-    if name == "mme":
-        return [
-            {
-                "question_id": f"{('count', 'OCR')[i // 2 % 2]}/{i // 2:04d}.jpg",
-                "image": _cell(i // 2),
-                "question": "Is there a dog? Please answer yes or no.",
-                "answer": ("Yes", "No")[i % 2],
-                "category": ("count", "OCR")[i // 2 % 2],
-            }
-            for i in range(count)
-        ]
-    if name == "mmstar":
-        return [
-            {
-                "index": i,
-                "question": "Which one?\nOptions: A: red, B: blue, C: a cat, D: 4",
-                "image": _cell(i // 2),
-                "answer": "ABCD"[i % 4],
-                "category": "math",
-                "l2_category": "numeric",
-                "meta_info": {"source": "ours", "split": "val", "image_path": "x.png"},
-            }
-            for i in range(count)
-        ]
-    return [
-        {
-            "type": ("human_test", "augmented_test")[i % 2],
-            "question": "How many?",
-            "answer": str(i),
-            "image": _cell(i // 2),
-        }
-        for i in range(count)
-    ]
+    return ROWS[name](count)
 
 
 @pytest.fixture(autouse=True)
@@ -140,4 +62,4 @@ def features():
 @pytest.fixture
 def encode_png():
     """Encodes seeded noise as PNG."""
-    return png
+    return published.png

@@ -1,6 +1,7 @@
 """Published data: fetched once, locked to a commit, verified and never moved by themselves."""
 
 import fnmatch
+import hashlib
 import os
 import shutil
 import subprocess
@@ -8,19 +9,21 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import datasets
 import httpx2
 import pytest
 from huggingface_hub import errors
 
-from ipllvm_spec.benchmarks import snapshots
+from ipllvm_spec.benchmarks import snapshots, sources
 from ipllvm_spec.benchmarks.data import load_items
 from ipllvm_spec.benchmarks.hub import fetch
-from ipllvm_spec.benchmarks.registry import BENCHMARKS, get_benchmark
+from ipllvm_spec.benchmarks.registry import DATA_SETS, get_benchmark, get_data_set
 from ipllvm_spec.errors import DataError, LockError, UnknownNameError
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.lock import LockFile
 
 COMMIT, NEWER = "a" * 40, "b" * 40
+FILE = "data/{split}-00000-of-00001-0a1b.parquet"
 
 
 class Hub:
@@ -53,6 +56,9 @@ class Hub:
     def list_repo_files(self, hub_id, *, repo_type, revision):
         """All files at a commit."""
         assert repo_type == "dataset"
+        if revision not in self._repo(hub_id):
+            response = httpx2.Response(404, request=httpx2.Request("GET", "https://hub.example"))
+            raise errors.RevisionNotFoundError("404 Not Found", response=response)
         folder = self._repo(hub_id)[revision]
         return [f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()]
 
@@ -87,64 +93,82 @@ def hub(tmp_path, monkeypatch):
 
 @pytest.fixture
 def published(make_rows, write_parquet):
-    """Writes a benchmark with as many rows as published; returns the folder."""
+    """Writes a data set, with as many rows as published unless told otherwise."""
 
-    def write(name, *, file="data/{split}-00000-of-00001-0a1b.parquet", folder="repo", **change):
+    def write(name, *, count=None, file=FILE, folder="repo", **change):
         entry = load_suite().benchmarks[name]
-        rows = [row | change for row in make_rows(name, entry.items)]
+        rows = [row | change for row in make_rows(name, count or entry.items)]
         return write_parquet(name, rows, file=file.format(split=entry.split), folder=folder)
 
     return write
 
 
-@pytest.mark.parametrize("name", sorted(BENCHMARKS))
-def test_fetch_and_load(name, hub, published, tmp_path):
-    """Each benchmark in its published layout is fetched, locked and loaded at that commit."""
-    file = "mmstar.parquet" if name == "mmstar" else "data/{split}-00000-of-00001-0a1b.parquet"
-    folder = published(name, file=file)
+@pytest.mark.parametrize("name", sorted(DATA_SETS))
+def test_fetch_and_load(name, hub, published, tmp_path, monkeypatch):
+    """Each data set in its published layout is fetched, locked and loaded at that commit."""
+    # As many rows as published would take minutes; the count is tested by itself.
+    monkeypatch.setattr(sources, "published_rows", lambda _: 8)
+    entry = load_suite().benchmarks[name]
+    folder = published(name, count=8, file="mmstar.parquet" if name == "mmstar" else FILE)
     (folder / "README.md").write_text("card", encoding="utf-8")
-    hub_id = load_suite().benchmarks[name].hub[0]
-    hub.add(hub_id, COMMIT, folder)
+    hub.add(entry.hub[0], COMMIT, folder)
     lock = LockFile(tmp_path / "ipllvm.lock")
     snapshot = fetch(name, lock)
-    assert (snapshot.hub_id, snapshot.commit) == (hub_id, COMMIT)
-    assert LockFile.load(lock.path).commit_for("dataset", hub_id) == COMMIT
+    assert (snapshot.hub_id, snapshot.commit) == (entry.hub[0], COMMIT)
+    assert LockFile.load(lock.path).commit_for("dataset", entry.hub[0]) == COMMIT
     assert not (snapshot.folder / "README.md").exists()
     hub.reachable = False
-    loaded = load_items(get_benchmark(name), "published", lock=lock)
+    loaded = load_items(get_data_set(name), "published", lock=lock)
     assert loaded.revision == COMMIT
-    assert len(loaded.items) == load_suite().benchmarks[name].items
-    assert loaded.image(loaded.items[-1].item_id).mode == "RGB"
+    assert loaded.items
+    if get_data_set(name).image_column:
+        assert loaded.image(loaded.items[-1].item_id).mode == "RGB"
 
 
-def test_ids_are_tried_in_order(hub, published, tmp_path):
+def test_as_many_rows_as_published(hub, published, tmp_path):
+    """Published data with a row more or less are not the benchmark."""
+    hub.add(load_suite().benchmarks["mmvp"].hub[0], COMMIT, published("mmvp"))
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    fetch("mmvp", lock)
+    assert len(load_items(get_benchmark("mmvp"), "published", lock=lock).items) == 300
+
+
+@pytest.fixture
+def three_ids(monkeypatch):
+    """Declares three hub ids for every data set."""
+    ids = ("here/one", "here/two", "here/three")
+
+    def entry(name):
+        return load_suite().benchmarks[name].model_copy(update={"hub": ids})
+
+    monkeypatch.setattr("ipllvm_spec.benchmarks.hub.published_entry", entry)
+    return ids
+
+
+def test_ids_are_tried_in_order(hub, published, three_ids, tmp_path):
     """An id that is gone and one with other columns are passed over; the next one is locked."""
-    ids = load_suite().benchmarks["chartqa"].hub
     other = published("chartqa", folder="other")
-    import datasets
-
     (file,) = other.rglob("*.parquet")
     table = datasets.Dataset.from_parquet(str(file), cache_dir=str(tmp_path / "tables"))
     table.rename_column("question", "query").to_parquet(str(file))
-    hub.add(ids[1], COMMIT, other)
-    hub.add(ids[2], NEWER, published("chartqa"))
+    hub.add(three_ids[1], COMMIT, other)
+    hub.add(three_ids[2], NEWER, published("chartqa"))
     lock = LockFile(tmp_path / "ipllvm.lock")
-    assert fetch("chartqa", lock.path).hub_id == ids[2]
+    assert fetch("chartqa", lock.path).hub_id == three_ids[2]
     again = LockFile.load(lock.path)
-    assert [again.commit_for("dataset", hub_id) for hub_id in ids[:3]] == [None, None, NEWER]
+    assert [again.commit_for("dataset", hub_id) for hub_id in three_ids] == [None, None, NEWER]
 
 
-def test_nothing_works(hub, published, make_rows, write_parquet, tmp_path):
+def test_nothing_works(hub, three_ids, make_rows, write_parquet, tmp_path):
     """When no id works, each is named with its reason and nothing is locked."""
-    ids = load_suite().benchmarks["mmvp"].hub
-    hub.add(ids[1], COMMIT, write_parquet("mmvp", make_rows("mmvp", 298)))
+    hub.add(three_ids[1], COMMIT, write_parquet("mmvp", make_rows("mmvp", 298)))
     lock = LockFile(tmp_path / "ipllvm.lock")
     with pytest.raises(DataError) as caught:
         fetch("mmvp", lock)
     message = str(caught.value)
-    assert f"{ids[0]}" in message
+    assert all(hub_id in message for hub_id in three_ids)
     assert "404" in message
-    assert f"{ids[1]} at {COMMIT[:12]} has 298 rows, mmvp has 300" in message
+    assert f"{three_ids[1]} at {COMMIT[:12]} has 298 rows, mmvp has 300" in message
     assert not lock.path.exists()
 
 
@@ -164,10 +188,63 @@ def test_a_locked_commit_is_fetched_although_there_is_a_newer_one(hub, published
     assert new.content_digest != old.content_digest
 
 
+def test_a_locked_commit_that_changed(hub, published, make_rows, write_parquet, tmp_path):
+    """A locked commit that lost a column or rows, or is gone, is an error that names it."""
+    hub_id = load_suite().benchmarks["mmvp"].hub[0]
+    lock = LockFile(tmp_path / "ipllvm.lock")
+    lock.record("dataset", hub_id, COMMIT)
+    hub.add(hub_id, COMMIT, write_parquet("mmvp", make_rows("mmvp", 10)))
+    with pytest.raises(DataError, match=f"{hub_id} at {COMMIT[:12]} has 10 rows, mmvp has 300"):
+        fetch("mmvp", lock)
+    shutil.rmtree(hub.cache)
+    folder = published("mmvp")
+    (file,) = folder.rglob("*.parquet")
+    table = datasets.Dataset.from_parquet(str(file), cache_dir=str(tmp_path / "tables"))
+    table.rename_column("Options", "options").to_parquet(str(file))
+    hub.repos[hub_id] = {COMMIT: folder}
+    with pytest.raises(DataError, match=f"{hub_id} at {COMMIT[:12]} lacks column 'Options'"):
+        fetch("mmvp", lock)
+    shutil.rmtree(hub.cache)
+    hub.repos[hub_id] = {NEWER: folder}
+    with pytest.raises(DataError, match=f"{COMMIT} is not on the Hub any more") as caught:
+        fetch("mmvp", lock)
+    assert "--update" in caught.value.advice
+    assert LockFile.load(lock.path).commit_for("dataset", hub_id) is None
+
+
+def test_gated_data(hub, tmp_path, monkeypatch):
+    """Who has not accepted the terms is told so."""
+    request = httpx2.Request("GET", "https://hub.example")
+    error = errors.GatedRepoError("403", response=httpx2.Response(403, request=request))
+
+    def refuse(hub_id):
+        raise error
+
+    monkeypatch.setattr(hub, "dataset_info", refuse)
+    with pytest.raises(DataError, match="is gated"):
+        fetch("mmvp", LockFile(tmp_path / "ipllvm.lock"))
+
+
+def test_files_that_changed_in_the_cache(tmp_path):
+    """A file kept under its digest whose content is another one is named."""
+    content = b"some rows"
+    names = {}
+    for number, text in enumerate((content, content + b"!")):
+        names[number] = hashlib.sha256(text).hexdigest()
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "snapshot").mkdir()
+    for number, text in enumerate((content, b"other rows")):
+        blob = tmp_path / "blobs" / names[number]
+        blob.write_bytes(text)
+        (tmp_path / "snapshot" / f"train-{number}.parquet").symlink_to(blob)
+    (tmp_path / "snapshot" / "train-2.parquet").write_bytes(b"by hand")
+    assert snapshots.changed_files(tmp_path / "snapshot", benchmark="mmvp") == ["train-1.parquet"]
+
+
 def test_unlocked_data_are_not_loaded(hub, published, tmp_path):
     """A run never resolves a commit by itself: it names the command that does."""
     hub.add(load_suite().benchmarks["mmvp"].hub[0], COMMIT, published("mmvp"))
-    with pytest.raises(LockError, match="run `ipllvm fetch mmvp`"):
+    with pytest.raises(LockError, match="run `ipllvm data fetch mmvp`"):
         load_items(get_benchmark("mmvp"), "published", lock=LockFile(tmp_path / "ipllvm.lock"))
     with pytest.raises(LockError, match=r"no\.lock"):
         load_items(get_benchmark("mmvp"), "published")
@@ -175,12 +252,16 @@ def test_unlocked_data_are_not_loaded(hub, published, tmp_path):
 
 
 def test_an_interrupted_download_is_completed(hub, published, tmp_path):
-    """A cache without the split's files is not taken for a download."""
+    """A cache without the split's files is no download, and only fetch completes it."""
     hub_id = load_suite().benchmarks["mmvp"].hub[0]
     hub.add(hub_id, COMMIT, published("mmvp"))
     (hub.cache / hub_id / COMMIT).mkdir(parents=True)
     lock = LockFile(tmp_path / "ipllvm.lock")
     lock.record("dataset", hub_id, COMMIT)
+    with pytest.raises(DataError, match=f"at the locked commit {COMMIT} is not, or not whole"):
+        load_items(get_benchmark("mmvp"), "published", lock=lock)
+    assert hub.calls == []
+    fetch("mmvp", lock)
     assert len(load_items(get_benchmark("mmvp"), "published", lock=lock).items) == 300
 
 
@@ -203,8 +284,8 @@ def test_no_connection(hub, tmp_path):
     with pytest.raises(DataError, match="Name or service not known"):
         fetch("mmvp", lock)
     lock.record("dataset", load_suite().benchmarks["mmvp"].hub[0], COMMIT)
-    with pytest.raises(DataError, match="run `ipllvm fetch mmvp`"):
-        load_items(get_benchmark("mmvp"), "published", lock=lock)
+    with pytest.raises(DataError, match="run `ipllvm data fetch mmvp`"):
+        fetch("mmvp", lock)
 
 
 def test_unknown_benchmark(tmp_path):
@@ -245,10 +326,26 @@ except DataError as error:
 """
     home = tmp_path / "home"
     missing = _offline(code, home)
-    assert f"{hub_id} at commit {COMMIT} is not on this machine" in missing.stdout, missing.stderr
-    assert "run `ipllvm fetch mmvp` where there is a connection" in missing.stdout
+    assert f"{hub_id} at the locked commit {COMMIT} is not, or" in missing.stdout, missing.stderr
+    assert "run `ipllvm data fetch mmvp`" in missing.stdout
     cached = home / "hub" / f"datasets--{hub_id.replace('/', '--')}" / "snapshots" / COMMIT
     shutil.copytree(published("mmvp"), cached)
     found = _offline(code, home)
     assert found.stdout.split() == ["300", COMMIT], found.stderr
     assert Path(cached).exists()
+
+
+def test_fetching_offline_with_the_real_client(tmp_path):
+    """Fetching needs a connection, and says so where the user has forbidden one."""
+    code = f"""
+from pathlib import Path
+from ipllvm_spec.benchmarks.hub import fetch
+from ipllvm_spec.errors import DataError
+try:
+    fetch("mmvp", Path({str(tmp_path / "ipllvm.lock")!r}))
+except DataError as error:
+    print(error)
+"""
+    done = _offline(code, tmp_path / "home")
+    assert "HF_HUB_OFFLINE forbids to download it" in done.stdout, done.stderr
+    assert not (tmp_path / "ipllvm.lock").exists()

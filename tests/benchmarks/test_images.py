@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ipllvm_spec.benchmarks.fields import UndecodableImageError
-from ipllvm_spec.benchmarks.images import Digester, decode, image_bytes, pixel_digest
+from ipllvm_spec.benchmarks.images import Digester, FileDigester, decode, image_bytes, pixel_digest
 
 
 def encoded(image, **options):
@@ -58,16 +58,37 @@ def test_cells(tmp_path, encode_png):
         image_bytes({"bytes": None, "path": str(tmp_path / "gone.png")})
 
 
-def test_digests_of_damaged_images(encode_png):
-    """Different damaged files differ, from each other and from whole ones."""
+def test_digests_of_damaged_images(encode_png, tmp_path):
+    """Different damaged files differ, from each other and from whole ones, and say why."""
     digester = Digester()
     whole = encode_png(5)
     contents = [whole, whole[:-30], whole[:40], b"no image"]
     digests = [digester.digest({"bytes": content, "path": None}) for content in contents]
-    digests.append(digester.digest(None))
-    assert len(set(digests)) == 5
+    digests += [digester.digest({"path": str(tmp_path / name)}) for name in ("a.png", "b.png")]
+    assert len(set(digests)) == 6
     assert digests[0] == pixel_digest(decode(whole))
+    assert list(digester.failures) == digests[1:]
+    assert "cannot be decoded" in digester.failures[digests[2]]
+    assert "a.png" in digester.failures[digests[4]]
     assert Digester().digest({"bytes": whole[:40], "path": None}) == digests[2]
+
+
+@pytest.mark.parametrize("cell", [None, {"bytes": None, "path": None}, {"bytes": b"", "path": ""}])
+def test_a_row_without_an_image_has_no_digest(cell):
+    """An empty cell is not a broken image: a benchmark may leave such rows out."""
+    digester = Digester()
+    assert digester.digest(cell) == ""
+    assert digester.failures == {}
+
+
+def test_a_look_in_passing_decodes_nothing(encode_png):
+    """Digests of files tell files apart, whole or not, and are not those of pixels."""
+    digester = FileDigester()
+    whole = encode_png(5)
+    digests = [digester.digest({"bytes": b, "path": None}) for b in (whole, whole[:40], whole)]
+    assert digests[0] == digests[2] != digests[1]
+    assert digests[0] != pixel_digest(decode(whole))
+    assert digester.failures == {}
 
 
 def test_each_content_is_decoded_once(monkeypatch, encode_png):

@@ -33,6 +33,10 @@ from ipllvm_spec.benchmarks.parsing import (
         ("eyes", "yes", "first_four"),
         ("The answer is yes", None, "unparsed"),
         ("I do not know", None, "unparsed"),
+        ("I cannot answer", None, "unparsed"),
+        ("noe", "no", "first_four"),
+        ("Ｙes", None, "unparsed"),  # noqa: RUF001
+        (" yes", "yes", "exact"),
         ("", None, "unparsed"),
         ("....", None, "unparsed"),
         ("是", None, "unparsed"),

@@ -10,6 +10,7 @@ DOORS = ("Open", "Closed")
 PETS = ("A cat", "A dog")
 NOUNS = ("a dog", "dog", "wolf", "cat")
 BLUES = ("blue", "light blue", "red", "dark red")
+STATES = ("Ohio", "Iowa", "Utah", "Maine", "Texas")
 NUMBERS = ("1", "12", "3.5%", "2")
 
 # answer, letters, choices, letter or None, rule
@@ -23,6 +24,8 @@ TABLE = [
     ("\n\nA\n", "AB", DOORS, "A", "letter_alone"),
     ("Ｂ", "AB", DOORS, "B", "letter_alone"),  # noqa: RUF001
     ("a", "AB", PETS, "A", "letter_alone"),
+    ("Ｅ", "ABCDE", STATES, "E", "letter_alone"),  # noqa: RUF001
+    ("（Ｃ）", "ABCDE", STATES, "C", "letter_alone"),  # noqa: RUF001
     # several letters are no answer
     ("A, B", "AB", DOORS, None, "unparsed"),
     ("A or B", "AB", DOORS, None, "unparsed"),
@@ -33,6 +36,7 @@ TABLE = [
     ("E", "ABCD", (), None, "unparsed"),
     ("C", "AB", DOORS, None, "unparsed"),
     ("C. Ajar", "AB", DOORS, None, "unparsed"),
+    ("F", "ABCDE", STATES, None, "unparsed"),
     # the option's own words
     ("Open", "AB", DOORS, "A", "option_text"),
     ("closed.", "AB", DOORS, "B", "option_text"),
@@ -43,7 +47,9 @@ TABLE = [
     ("light blue", "ABCD", BLUES, "B", "option_text"),
     ("3.5%", "ABCD", NUMBERS, "C", "option_text"),
     ("12", "ABCD", NUMBERS, "B", "option_text"),
+    ("Texas", "ABCDE", STATES, "E", "option_text"),
     # a letter first
+    ("E. Texas", "ABCDE", STATES, "E", "letter_leading"),
     ("B. Closed", "AB", DOORS, "B", "letter_leading"),
     ("B.Closed", "AB", DOORS, "B", "letter_leading"),
     ("(b) Closed", "AB", DOORS, "B", "letter_leading"),
@@ -88,6 +94,7 @@ TABLE = [
     ("I would say B here", "AB", DOORS, "B", "letter_bare"),
     ("It is (c) to me", "ABCD", (), "C", "letter_bare"),
     ("答案是B", "ABCD", (), "B", "letter_bare"),
+    ("选择(E)", "ABCDE", STATES, "E", "letter_bare"),
     ("The answer is not A.", "AB", DOORS, None, "unparsed"),
     ("It could be B or maybe D then", "ABCD", (), None, "unparsed"),
     # the only option mentioned
@@ -103,8 +110,13 @@ TABLE = [
     ("   \n", "AB", DOORS, None, "unparsed"),
     ("...", "AB", DOORS, None, "unparsed"),
     ("I cannot answer this question.", "AB", DOORS, None, "unparsed"),
+    ("no idea", "AB", ("Yes", "No"), None, "unparsed"),
+    ("I am not sure whether it is open", "AB", DOORS, None, "unparsed"),
+    ("Unclear", "AB", ("Clear", "Unclear"), "B", "option_text"),
     ("Sorry, as an AI I can't see images.", "ABCD", (), None, "unparsed"),
     ("None of the above", "ABCD", (), None, "unparsed"),
+    ("I cannot answer", "ABCDE", STATES, None, "unparsed"),
+    ("It is not possible to tell.", "AB", DOORS, None, "unparsed"),
     ("\x00\ud800", "ABCD", (), None, "unparsed"),
 ]
 
@@ -133,14 +145,14 @@ def test_equal_choices_are_ambiguous():
     assert parse_letter("blue", letters="AB", choices=("blue", "Blue")) == UNPARSED
 
 
-@given(st.text(), st.lists(st.text(max_size=12), max_size=5))
-def test_any_text_is_read_without_an_error(text, choices):
+@given(st.text(), st.lists(st.text(max_size=12), max_size=5), st.sampled_from(["AB", "ABCDE"]))
+def test_any_text_is_read_without_an_error(text, choices, letters):
     """For any text the outcome is a letter on offer with a known rule, or unparsed."""
-    parsed = parse_letter(text, letters="ABCD", choices=choices)
+    parsed = parse_letter(text, letters=letters, choices=choices)
     if parsed.value is None:
         assert parsed == UNPARSED
     else:
-        assert parsed.value in "ABCD"
+        assert parsed.value in letters
         assert parsed.rule in {name for name, _ in LETTER_RULES}
 
 

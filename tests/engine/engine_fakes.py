@@ -41,6 +41,7 @@ class FakeBenchmark:
     scale = 100.0
     title = "Fake"
     mode = "standard"
+    judge = "no"
     decoding = Decoding(max_new_tokens=4)
 
     def __init__(self, name: str, count: int) -> None:

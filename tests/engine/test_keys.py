@@ -48,6 +48,8 @@ CHANGES = {
     "prompts": {"prompts": prompt_digest(ITEMS[:1])},
     "new tokens": {"decoding": Decoding(max_new_tokens=9)},
     "stop": {"decoding": Decoding(max_new_tokens=8, stop=("\n",))},
+    "options": {"decoding": Decoding(max_new_tokens=8, options=("cat", "dog"))},
+    "raw prompt": {"decoding": Decoding(max_new_tokens=8, chat=False)},
     "engine": {"engine": "transformers-5.24"},
     "intervention": {"cell": replace(BASE["cell"], intervention=BlankImage())},
     "parameter": {"cell": replace(BASE["cell"], intervention=PermuteTokens(scope="all"))},
@@ -83,3 +85,10 @@ def test_item_keys_follow_what_the_model_sees():
     assert content_digest(replace(item, image_digest="x")) != seen
     keys = {item_key("c", "i0", seen), item_key("d", "i0", seen), item_key("c", "i1", seen)}
     assert len(keys) == 3
+
+
+def test_what_is_not_used_is_not_named():
+    """Answers stored before options and raw prompts existed keep their keys."""
+    generation = describe_cell(**{"cell": BASE["cell"], **BASE})["generation"]
+
+    assert generation == {"max_new_tokens": 8, "stop": [], "greedy": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -228,3 +229,16 @@ def test_durations_read_well():
 
     assert texts == ["0 s", "59 s", "1 min", "3 min 20 s", "59 min 59 s", "1 h", "2 h 5 min"]
     assert all(before != after for before, after in pairwise(texts))
+
+
+def test_what_was_lost_is_said_once_with_its_numbers(make_record):
+    """Unparsed answers and units left out stand below the counts, and only where there are any."""
+    part = replace(make_record().measured[0], unparsed_intact=3, unparsed_other=12, undecodable=1)
+    lossy = make_record(measured=(part,))
+
+    text = flat(render_summary([lossy, lossy], STATS))
+
+    assert text.count("mmvp: unparsed answers: 3 intact, 12 shuffled") == 1
+    assert "mmvp: 1 unit never asked, an image cannot be decoded" in text
+    clean = replace(part, unparsed_intact=0, unparsed_other=0, undecodable=0)
+    assert "unparsed" not in render_summary([make_record(measured=(clean,))], STATS)

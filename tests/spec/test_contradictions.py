@@ -129,7 +129,7 @@ MISTAKES = {
         "order.toml",
         'verdict = "fail"',
         'pattern = "x:y", verdict = "fail"',
-        f"{SURVIVES}.expect.\"big:charts\": unknown key 'pattern'; known: reason, verdict",
+        f"{SURVIVES}.expect.\"big:charts\": unknown key 'pattern'; known: reason, unless, verdict",
     ),
     "expectation without colon": (
         "order.toml",
@@ -157,6 +157,21 @@ MISTAKES = {
         '"big:charts"',
         '"huge-*:*"',
         f'{SURVIVES}.expect."huge-*:*": matches no model and benchmark of the claim; correct it',
+    ),
+    "exception that is no benchmark of the claim": (
+        "order.toml",
+        '"big:charts" = { verdict = "fail",',
+        '"big:*" = { verdict = "fail", unless = ["chart"],',
+        (
+            f"{SURVIVES}.expect.\"big:*\".unless: unknown benchmark of the claim 'chart'; "
+            "did you mean 'charts'?"
+        ),
+    ),
+    "exception that is not matched anyway": (
+        "order.toml",
+        'verdict = "fail", reason',
+        'verdict = "fail", unless = ["quiz"], reason',
+        f"{SURVIVES}.expect.\"big:charts\".unless: 'quiz' is not matched anyway; remove it",
     ),
     "two expectations of one case": (
         "order.toml",

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from ipllvm_spec.errors import UnknownNameError
-from ipllvm_spec.verdicts.cards import TOLERANCE, differences, verify_cards
+from ipllvm_spec.verdicts.cards import (
+    CONDITIONS,
+    TABLE1,
+    TOLERANCE,
+    conditions_of,
+    differences,
+    floors_missed,
+    twins_of,
+    verify_cards,
+)
 
 MEASURED = {"mmstar": {"chance": 25.0, "intact": 90.0, "shuffled": 40.0, "blank": 24.0}}
 
@@ -33,3 +42,29 @@ def test_only_minis_have_cards():
     """A published checkpoint is not ours to verify."""
     with pytest.raises(UnknownNameError, match="did you mean"):
         verify_cards(["mini-llav"])
+
+
+def test_floors_are_those_of_table_1():
+    """A set that no floor is about is never missed; a judged twin is, under its proxy's name."""
+    low = {"chance": 0.0, "intact": 10.0}
+
+    assert floors_missed({"eurosat": low, "gsm8k": low}, {}) == []
+    assert floors_missed({"mmvet (proxy)": low, "sqa": low}, {}) == [
+        "mmvet (proxy): 15.0 points short of 25 above chance",
+        "sqa: 15.0 points short of 25 above chance",
+    ]
+
+
+def test_only_table_1_is_shuffled_and_blanked():
+    """Word problems have no image, and no claim is about shuffled classes."""
+    assert set(conditions_of("mmvet")) == set(CONDITIONS)
+    assert set(conditions_of("gsm8k")) == set(conditions_of("pets")) == {"intact"}
+
+
+def test_a_card_is_compared_on_what_it_tells_and_written_about_everything():
+    """An older card is held to its own twins; a new one names all that are answered."""
+    card = {"twins": {"mmstar": {}, "mmvet (proxy)": {}}}
+
+    assert twins_of(card, anew=False) == ("mmstar", "mmvet")
+    assert set(TABLE1) < set(twins_of(card, anew=True))
+    assert "imagenet" not in twins_of(card, anew=True)

@@ -45,7 +45,12 @@ class Model:
 
         sheet = SimpleNamespace(weights=np.full(N, 1 / N), clusters=tuple(str(i) for i in range(N)))
         return SimpleNamespace(
-            window=window, available=N, n_total=N, sheet=sheet, intervention=intervention
+            window=window,
+            available=N,
+            n_total=N,
+            sheet=sheet,
+            intervention=intervention,
+            scorer=SimpleNamespace(judged=False, unscored=""),
         )
 
 

@@ -20,6 +20,7 @@ class Fact:
         claim: a yes/no question with one {} for the answer, or "" when it cannot be claimed.
         answer: the true answer.
         wrong: false answers of the same sort.
+        hint: what one must be told beside the picture to know the answer; "" for nothing.
     """
 
     topic: str
@@ -27,6 +28,7 @@ class Fact:
     claim: str
     answer: str
     wrong: tuple[str, ...]
+    hint: str = ""
 
 
 class Kind(Protocol):
@@ -69,3 +71,30 @@ def seeded(seed: str) -> Random:
 def style(rng: Random) -> int:
     """A style seed."""
     return rng.randrange(1 << 24)
+
+
+def told_of(
+    names: Iterable[str], meanings: tuple[str, ...], what: str, *, turn: int, form: str, n: int = 3
+) -> tuple[str, str, tuple[str, ...]]:
+    """An assignment of meanings to names that only a hint can tell: it turns with the style.
+
+    Args:
+        names: What is shown, of which ``what`` is one.
+        meanings: At least as many.
+        what: The name that the picture shows.
+        turn: Turns the assignment, for example a style seed.
+        form: A sentence with two {}: a name and its meaning.
+        n: Number of names that the hint tells about.
+
+    Returns:
+        The hint, the meaning of ``what``, and the wrong meanings, those of the hint first.
+    """
+    pool = tuple(names)
+    place = pool.index(what)
+    meant = {name: meanings[(i + turn) % len(meanings)] for i, name in enumerate(pool)}
+    shown = [pool[(place + 1 + (turn >> 3) + i) % len(pool)] for i in range(len(pool))]
+    told = [name for name in shown if name != what][: n - 1]
+    told.insert((turn >> 6) % n, what)
+    hint = " ".join(form.format(name, meant[name]) for name in told)
+    wrong = [meant[name] for name in told if name != what]
+    return hint, meant[what], tuple(dict.fromkeys((*wrong, *others(meanings, meant[what]))))

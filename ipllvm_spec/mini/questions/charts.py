@@ -88,6 +88,11 @@ def _facts(spec: ChartSpec) -> list[Fact]:
         count = sum(v > k for v in spec.values)
         ask = f"How many values are above {k}?"
         facts.append(Fact("count", ask, "", str(count), near(count, low=0, high=5)))
+    mean = f"{(max(spec.values) + min(spec.values)) / 2:.1f}"
+    ask = "What is the average of the highest and the lowest value?"
+    facts.append(Fact("average", ask, "", mean, _near_means(mean)))
+    way = "top to bottom" if spec.form == "table" else "left to right"
+    facts.append(Fact("list", f"What are the values from {way}?", "", *_lists(spec.values)))
     ends = (("leftmost", 0), ("rightmost", n - 1))
     for word, i in (("top", 0), ("bottom", n - 1)) if spec.form == "table" else ends:
         ask, claim = f"What is the {word} value?", f"Is the {word} value {{}}?"
@@ -95,6 +100,21 @@ def _facts(spec: ChartSpec) -> list[Fact]:
             Fact("value", ask, claim, str(spec.values[i]), near(spec.values[i], low=0, high=9))
         )
     return facts
+
+
+def _near_means(mean: str) -> tuple[str, ...]:
+    """Wrong means, half a unit apart."""
+    return tuple(
+        f"{float(mean) + step:.1f}" for step in (0.5, -0.5, 1.0, -1.0) if float(mean) + step >= 0
+    )
+
+
+def _lists(values: tuple[int, ...]) -> tuple[str, tuple[str, ...]]:
+    """The list of the values, and wrong lists: read backwards, or with a wrong first value."""
+    first = (values[0] + 1) % 10
+    lists = [list(values), list(values[::-1]), [first, *values[1:]]]
+    right, *wrong = ("[" + ", ".join(map(str, found)) + "]" for found in lists)
+    return right, others(wrong, right)
 
 
 class Bars:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from types import MappingProxyType
 
-from ipllvm_spec.mini.questions.base import Fact, others, style
+from ipllvm_spec.mini.questions.base import Fact, others, style, told_of
 from ipllvm_spec.mini.questions.pictures import PictureSpec, named, opposite
 from ipllvm_spec.mini.scenes import GRID, OBJECT_COLORS, Canvas, Scene
 
@@ -23,6 +23,7 @@ PEOPLE: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 LIGHTS = ("stop", "wait", "go")
+JOBS = ("doctor", "pilot", "baker", "farmer", "teacher", "singer")
 
 
 class Face:
@@ -110,9 +111,21 @@ class Person:
                 spec.what,
                 tuple(PEOPLE),
             ),
+            self._job(spec),
+            Fact(
+                "why",
+                f"How do you know that this is {spec.what}?",
+                "",
+                f"the hat is {hat} and the coat is {coat}",
+                (f"the hat is {coat} and the coat is {hat}",),
+            ),
             Fact("hat", "What color is the hat?", "Is the hat {}?", hat, (coat, *more)),
             Fact("coat", "What color is the coat?", "Is the coat {}?", coat, (hat, *more)),
         ]
+
+    def _job(self, spec: PictureSpec) -> Fact:
+        hint, job, wrong = told_of(PEOPLE, JOBS, spec.what, turn=spec.style, form="{} is a {}.")
+        return Fact("job", "What is the job of the person?", "", job, wrong, hint)
 
 
 class Light:
@@ -151,4 +164,11 @@ class Light:
         return [
             Fact("rule", ask, claim, spec.what, (*others(LIGHTS, spec.what), "turn")),
             Fact("lamp", "Which lamp is lit?", "Is the {} lamp lit?", lamp, (*lamps, "none")),
+            Fact(
+                "why",
+                f"Why should cars {spec.what} at this light?",
+                "",
+                f"the {lamp} lamp is lit",
+                tuple(f"the {other} lamp is lit" for other in lamps),
+            ),
         ]

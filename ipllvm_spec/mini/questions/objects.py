@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ipllvm_spec.mini.questions.base import Fact, others, style
+from ipllvm_spec.mini.questions.base import Fact, others, style, told_of
 from ipllvm_spec.mini.questions.layouts import (
     Layout,
     draw_thing,
@@ -15,6 +15,7 @@ from ipllvm_spec.mini.questions.layouts import (
 from ipllvm_spec.mini.scenes import BACKGROUNDS, OBJECT_COLORS, SHAPES, Canvas, Scene
 
 QUADRANTS = ("top left", "top right", "bottom left", "bottom right")
+MEANINGS = ("hot", "cold", "wet", "dry", "loud", "quiet", "sweet")
 SIDES = {"circle": 0, "square": 4, "triangle": 3, "diamond": 4, "cross": 12, "ring": 0}
 
 
@@ -49,7 +50,11 @@ class Single:
     def facts(self, spec: Layout) -> list[Fact]:
         """Colour, shape, existence and sides."""
         (t,) = spec.things
+        hint, meant, wrong = told_of(
+            OBJECT_COLORS, MEANINGS, t.color, turn=spec.style, form="A {} shape is {}."
+        )
         return [
+            Fact("meaning", "What is the shape like?", "", meant, wrong, hint),
             Fact(
                 "color",
                 "What color is the shape?",
@@ -119,6 +124,13 @@ class Quad:
                     f"Is the shape in the {at} a {{}}?",
                     t.shape,
                     others(SHAPES, t.shape),
+                ),
+                Fact(
+                    "both",
+                    f"What is in the {at}?",
+                    "",
+                    t.noun,
+                    tuple(f"{c} {t.shape}" for c in others(OBJECT_COLORS, t.color)),
                 ),
                 Fact(
                     "size",

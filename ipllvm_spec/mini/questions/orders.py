@@ -137,6 +137,11 @@ class Chain:
             facts.append(Fact("after", ask, claim, b, others(others("ABCDE", a), b)))
             ask, claim = f"Which letter comes before {b}?", f"Is {{}} the letter before {b}?"
             facts.append(Fact("before", ask, claim, a, others(others("ABCDE", a), b)))
+            hint = "The arrow points to the eater."
+            ask, claim = f"Which letter eats {a}?", ""
+            facts.append(Fact("eats", ask, claim, b, others(others("ABCDE", a), b), hint))
+            ask = f"Which letter is eaten by {b}?"
+            facts.append(Fact("eats", ask, claim, a, others(others("ABCDE", a), b), hint))
         for word, letter in (("first", letters[0]), ("last", letters[-1])):
             ask, claim = f"Which letter is {word}?", f"Is {{}} the {word} letter?"
             wrong = tuple(dict.fromkeys((*others(letters, letter), *others("ABCDE", letter))))

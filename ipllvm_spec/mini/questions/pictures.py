@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from types import MappingProxyType
 
-from ipllvm_spec.mini.questions.base import Fact, others, style
+from ipllvm_spec.mini.questions.base import Fact, others, style, told_of
 from ipllvm_spec.mini.scenes import GRID, OBJECT_COLORS, Canvas, Scene
 
 _TINT = {"sky": "blue", "sand": "yellow", "grass": "green", "snow": "white"}
@@ -36,6 +36,7 @@ LANDMARKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "bowl": ("######", ".####.", "..##.."),
     }
 )
+CITIES = ("Rome", "Paris", "Cairo", "Tokyo", "Lima", "Oslo", "Delhi", "Quito")
 DARK, LIGHT = ("red", "green", "blue", "purple"), ("yellow", "orange", "cyan")
 ARTWORKS = ("rows", "columns", "checkerboard", "halves", "layers", "rings")
 
@@ -107,6 +108,13 @@ class View:
         return [
             named("view", ask, claim, spec.what, tuple(VIEWS)),
             Fact(
+                "why",
+                f"How do you know that this is a {spec.what}?",
+                "",
+                f"the {above} is above the {below}",
+                (f"the {below} is above the {above}",),
+            ),
+            Fact(
                 "above",
                 "What is in the upper part?",
                 "Is the upper part {}?",
@@ -157,7 +165,13 @@ class Landmark:
     def facts(self, spec: PictureSpec) -> list[Fact]:
         """The name."""
         ask, claim = "Which landmark is shown?", "Is this a photo of the {}?"
-        return [named("landmark", ask, claim, spec.what, tuple(LANDMARKS))]
+        hint, city, wrong = told_of(
+            LANDMARKS, CITIES, spec.what, turn=spec.style, form="The {} is in {}."
+        )
+        return [
+            named("landmark", ask, claim, spec.what, tuple(LANDMARKS)),
+            Fact("city", "In which city is this landmark?", "", city, wrong, hint),
+        ]
 
 
 class Artwork:

@@ -7,23 +7,27 @@ itself is learned in minutes; on scenes alone it stays at chance for hours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from random import Random
 from typing import NamedTuple
 
-from ipllvm_spec.mini import rows as twins
+from ipllvm_spec.mini.classes import CLASSES
+from ipllvm_spec.mini.problems import Problem, draw_problem
 from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import Fact
 from ipllvm_spec.mini.questions.formats import (
     CAPTION_PROMPT,
+    DETAIL_PROMPT,
     Question,
     draw_question,
     draw_questions,
     forms_of,
 )
 from ipllvm_spec.mini.recipe.world import World
+from ipllvm_spec.mini.rows import ASKS, LESSON_ASKS, MATH_ASKS, Ask
 
 CAPTION_ROWS = 20
+_DETAIL = 0.3
 SHAPES: Mapping[str, tuple[int, int]] = {
     "terse rich": (8, 28),
     "open rich": (8, 14),
@@ -33,15 +37,17 @@ SHAPES: Mapping[str, tuple[int, int]] = {
     "open lean": (20, 3),
     "short lean": (20, 3),
     "letters lean": (16, 2),
+    "hinted rich": (8, 4),
+    "hinted lean": (16, 2),
+    "math rich": (8, 4),
+    "math lean": (12, 2),
 }
 """Rows and questions a row, by family and sort of kind: few scenes where there is much to ask."""
 ASKED_ROWS = 12
-ASKED_QUESTIONS = {"open": 14, "short": 8, "letters": 6}
+ASKED_QUESTIONS = {"open": 14, "short": 8, "letters": 6, "hinted": 4, "math": 4, "class": 3}
 DRILL_ROWS = 64
 #: Letters are harder than yes and no, so drills ask for them more often.
-DRILLS = {"letters": 0.65, "short": 0.35}
-#: Topics of the charts of ChartQA's twin, which are not in the tables of the other three.
-_CHARTS = ("extreme", "compare", "sum", "difference", "count", "value")
+DRILLS = {"letters": 0.6, "short": 0.25, "problems": 0.15}
 
 
 class Drill(NamedTuple):
@@ -51,27 +57,28 @@ class Drill(NamedTuple):
     rows: list[list[Question]]
 
 
-def asked_topics() -> Mapping[str, frozenset[str]]:
-    """Topics by kind of scene that some twin asks about."""
-    found: dict[str, set[str]] = {"bars": set(_CHARTS), "table": set(_CHARTS)}
-    tables: list[tuple[twins.Ask, ...]] = [
-        twins._PAIRS,
-        *(asks for _, asks in twins._SUBTASKS),
-        *(asks for _, _, asks in twins._ABILITIES),
-    ]
-    for asks in tables:
-        for ask in asks:
-            found.setdefault(ask.kind, set()).update(ask.topics)
+def _topics(asks: Iterable[Ask]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for ask in asks:
+        found.setdefault(ask.kind, set()).update(ask.topics)
     return {kind: frozenset(topics) for kind, topics in found.items()}
 
 
-ASKED = asked_topics()
+ASKED, MATH, LESSONS = _topics(ASKS), _topics(MATH_ASKS), _topics(LESSON_ASKS)
+"""Topics by kind of scene that some twin asks about, that MathVista's does, that SQA-IMG's does."""
+_TOPICS = {
+    "math": MATH,
+    "hinted": LESSONS,
+    "class": {kind: topics for kind, topics in ASKED.items() if kind in CLASSES},
+}
 
 
 def facts_asked(world: World, i: int, *, family: str) -> list[Fact]:
     """Facts of a scene that a twin could ask for in a family of formats."""
     kind = world.kinds[i]
-    topics = ASKED.get(kind, frozenset())
+    topics = _TOPICS.get(family, ASKED).get(kind)
+    if not topics:
+        return []
     facts = KINDS[kind].facts(world.specs[i])
     return [fact for fact in facts if fact.topic in topics and forms_of(fact, family=family)]
 
@@ -93,9 +100,11 @@ def draw_drill(world: World, rng: Random) -> tuple[str, Drill]:
         rng: Source of all choices.
 
     Returns:
-        The family ("letters", or "short" for yes/no) and the drill.
+        The family ("letters", "short" for yes/no, "problems") and the drill.
     """
     family = pick(DRILLS, rng)
+    if family == "problems":
+        return family, draw_problems(rng)
     texts: list[str] = []
     rows: list[list[Question]] = []
     while len(rows) < DRILL_ROWS:
@@ -113,10 +122,23 @@ def draw_drill(world: World, rng: Random) -> tuple[str, Drill]:
     return family, Drill(texts, rows)
 
 
+def draw_problems(rng: Random) -> Drill:
+    """Draws word problems of the training side, to be solved step by step."""
+    drawn: list[Problem] = []
+    while len(drawn) < DRILL_ROWS:
+        problem = draw_problem(rng)
+        if not problem.held_out:
+            drawn.append(problem)
+    rows = [[Question("A:", problem.solution, "problem")] for problem in drawn]
+    return Drill([f"Q: {problem.question}" for problem in drawn], rows)
+
+
 def draw_captions(world: World, rng: Random) -> Drawn:
     """Draws scenes to describe."""
     index = [rng.randrange(len(world)) for _ in range(CAPTION_ROWS)]
-    return index, [[Question(CAPTION_PROMPT, world.caption(i), "caption")] for i in index]
+    asked = [DETAIL_PROMPT if rng.random() < _DETAIL else CAPTION_PROMPT for _ in index]
+    rows = [[Question(a, world.caption(i), "caption")] for a, i in zip(asked, index, strict=True)]
+    return index, rows
 
 
 def draw_scenes(world: World, rng: Random, *, family: str) -> Drawn:

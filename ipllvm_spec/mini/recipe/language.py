@@ -22,8 +22,15 @@ from ipllvm_spec.mini.recipe.tokens import BOS, END, EOS, PAD
 from ipllvm_spec.mini.recipe.world import World
 
 WIDTH, DEPTH, HEADS, INNER = 128, 8, 4, 384
-SHARES = {"captions": 0.2, "open": 0.4, "short": 0.2, "letters": 0.2}
-DRILLS = 0.35
+SHARES = {
+    "captions": 0.18,
+    "open": 0.36,
+    "short": 0.18,
+    "letters": 0.18,
+    "hinted": 0.06,
+    "math": 0.04,
+}
+DRILLS = 0.5
 """Share of the steps that are drills."""
 
 

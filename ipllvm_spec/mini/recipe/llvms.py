@@ -23,15 +23,20 @@ from ipllvm_spec.mini.recipe.evaluate import held_out_accuracy
 from ipllvm_spec.mini.recipe.instruct import Material, Phase, train_phases
 from ipllvm_spec.mini.recipe.language import new_language_model
 from ipllvm_spec.mini.recipe.progress import Meter
-from ipllvm_spec.mini.recipe.saving import save_checkpoint
+from ipllvm_spec.mini.recipe.saving import save_checkpoint, to_shipped
 from ipllvm_spec.mini.recipe.tokens import wrap
 from ipllvm_spec.mini.recipe.visual import tower_features
 from ipllvm_spec.mini.recipe.world import World, make_world
 
 CAPTIONS = {"captions": 0.7, "terse": 0.3}
 READ = {"captions": 0.3, "terse": 0.5, "open": 0.2}
-OPEN = {"captions": 0.1, "open": 0.45, "short": 0.25, "letters": 0.2}
-ASKED = {"captions": 0.05, "open": 0.2, "short": 0.35, "letters": 0.4}
+OPEN = {
+    "captions": 0.1, "open": 0.42, "short": 0.22, "letters": 0.18, "hinted": 0.04, "math": 0.04
+}  # fmt: skip
+ASKED = {
+    "captions": 0.05, "open": 0.18, "short": 0.27, "letters": 0.3,
+    "hinted": 0.08, "math": 0.08, "class": 0.04,
+}  # fmt: skip
 """Shares of the families of questions, in the order of training: captions and terse questions say
 most about a scene for their length; letters and yes/no need what those have taught."""
 
@@ -84,9 +89,9 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
                 Phase(150, CAPTIONS, align=True),
                 Phase(700, READ, drills=0.05),
                 Phase(2200, OPEN, drills=0.08, asked=True),
-                Phase(3600, ASKED, drills=0.05, asked=True),
+                Phase(3800, ASKED, drills=0.05, asked=True),
             ),
-            scenes=40_000,
+            scenes=48_000,
             shuffled=False,
             matrix_rate=2e-3,
             why="One grid of 64 visual tokens, always trained in reading order.",
@@ -95,8 +100,8 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             family="llava",
             tower="mini-clip",
             language="mini-llava",
-            phases=(Phase(300, OPEN, asked=True), Phase(1500, ASKED, drills=0.04, asked=True)),
-            scenes=40_000,
+            phases=(Phase(300, OPEN, asked=True), Phase(1600, ASKED, drills=0.04, asked=True)),
+            scenes=48_000,
             shuffled=True,
             matrix_rate=1.5e-3,
             why="mini-llava tuned on with its visual tokens in a fresh random order at every step.",
@@ -108,9 +113,9 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             phases=(
                 Phase(150, CAPTIONS, align=True),
                 Phase(350, OPEN, asked=True),
-                Phase(1050, ASKED, drills=0.04, asked=True),
+                Phase(1150, ASKED, drills=0.04, asked=True),
             ),
-            scenes=30_000,
+            scenes=36_000,
             shuffled=False,
             matrix_rate=1.5e-3,
             why="A shrunk view and a grid of four tiles with newline tokens.",
@@ -122,7 +127,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             phases=(
                 Phase(200, CAPTIONS, align=True),
                 Phase(600, OPEN, asked=True),
-                Phase(1300, ASKED, drills=0.04, asked=True),
+                Phase(1400, ASKED, drills=0.04, asked=True),
             ),
             scenes=60_000,
             shuffled=False,
@@ -200,7 +205,7 @@ def save_llvm(
 ) -> None:
     """Rounds a trained LLVM to bfloat16, measures it on held-out scenes and saves it."""
     plan = PLANS[key]
-    model.to(torch.bfloat16).eval()
+    to_shipped(model)
     world, seen = test
     tables = {}
     for title, shuffled in (("in reading order", False), ("shuffled tokens", True)):

@@ -83,7 +83,7 @@ def option_ends(question: Question) -> list[int]:
     """Where in the prompt the last character of each option stands."""
     ends, at = [], 0
     for letter, option in zip(LETTERS, question.options, strict=False):
-        for mark in (f"{letter}: {option}", f"{letter}. {option}"):
+        for mark in (f"{letter}: {option}", f"{letter}. {option}", f"({letter}) {option}"):
             found = question.prompt.find(mark, at)
             if found >= 0:
                 at = found + len(mark)
@@ -213,8 +213,7 @@ class Packer:
             # the prompt begins after what precedes it in the segment
             shift = asks[i].rindex(f"\n{flat[i].prompt}") + 1
             if flat[i].told:
-                end = len(flat[i].prompt.partition("\n")[0]) - 1
-                col = at + _token_at(ids[i], shift + end)
+                col = at + _token_at(ids[i], shift + flat[i].asked_at)
                 told += [(row, col, first, token) for token in ids[2 * len(flat) + i].ids]
             for letter, end in zip(LETTERS, option_ends(flat[i]), strict=False):
                 col = at + _token_at(ids[i], shift + end)

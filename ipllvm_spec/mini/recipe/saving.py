@@ -115,3 +115,13 @@ def _readme(card: Mapping[str, Any]) -> str:
     if missed:
         lines += ["## Floors missed", "", *(f"* {m}" for m in missed), ""]
     return "\n".join(lines)
+
+
+def to_shipped(model: Any) -> Any:
+    """Rounds weights, and weights alone, to the precision they ship in, as a reload finds them.
+
+    Tables of rotary angles are no weights: a loaded model computes them afresh in float32.
+    """
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16)
+    return model.eval()

@@ -7,6 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from ipllvm_spec.mini.problems import draw_problem
 from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import seeded
 from ipllvm_spec.mini.questions.formats import draw_questions
@@ -15,7 +16,7 @@ from ipllvm_spec.mini.recipe.words import VOCABULARY
 PAD, BOS, EOS, IMAGE = "<pad>", "<s>", "</s>", "<image>"
 TURN, END = "<|im_start|>", "<|im_end|>"
 SPECIAL = (PAD, BOS, EOS, IMAGE, TURN, END)
-VOCAB_SIZE = 1200
+VOCAB_SIZE = 1536
 
 LLAMA_TEMPLATE = (
     "{% for m in messages %}{{ m['role'] | upper }}: "
@@ -40,9 +41,15 @@ def _corpus() -> list[str]:
     for kind in KINDS.values():
         for _ in range(300):
             spec = kind.sample(rng)
-            for q in draw_questions(kind, spec, rng, n=8, captions=1.0):
+            asked = draw_questions(kind, spec, rng, n=8, captions=1.0)
+            for family in ("hinted", "math"):
+                asked += draw_questions(kind, spec, rng, n=2, captions=0.0, family=family)
+            for q in asked:
                 lines.append(f"USER: {q.prompt} ASSISTANT:{q.answer}")
                 lines.append(f"user\n{q.prompt}")
+    for _ in range(1000):
+        problem = draw_problem(rng)
+        lines.append(f"Q: {problem.question}\nA: ASSISTANT:{problem.solution}")
     return lines
 
 

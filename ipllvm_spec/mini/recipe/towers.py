@@ -14,6 +14,8 @@ from PIL import Image
 from tokenizers import Tokenizer
 from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
+from ipllvm_spec.mini.classes import CLASSES
+from ipllvm_spec.mini.questions.classes import NOUNS
 from ipllvm_spec.mini.recipe.dense import DenseHeads, dense_targets
 from ipllvm_spec.mini.recipe.device import autocast, training_device
 from ipllvm_spec.mini.recipe.optim import Optimizer
@@ -28,8 +30,9 @@ TILE = SIZE // 2
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], dtype=np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], dtype=np.float32)
 CLIP_BATCH, SIGLIP_BATCH = 48, 24
-SINGLES = 6
-"""Every sixth scene of a contrastive batch is a single shape, the vocabulary of zero-shot use."""
+SINGLES, CLASSED = 6, 3
+"""Every sixth scene of a contrastive batch is a single shape, the vocabulary of zero-shot use, and
+every third is of a classification set."""
 
 
 def normalize(pixels: NDArray[np.uint8], *, siglip: bool = False) -> torch.Tensor:
@@ -140,17 +143,26 @@ def train_clip(world: World, backend: Tokenizer, meter: Meter, *, steps: int, se
 
 
 def draw_scenes(world: World, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
-    """Draws the scenes of a contrastive batch: any scenes, and a share of single shapes."""
+    """Draws the scenes of a contrastive batch: any scenes, and shares of singles and classes."""
     index = rng.integers(len(world), size=n)
     singles = world.singles
     if len(singles):
         index[: n // SINGLES] = singles[rng.integers(len(singles), size=n // SINGLES)]
+    classed = world.classed
+    if len(classed):
+        index[-(n // CLASSED) :] = classed[rng.integers(len(classed), size=n // CLASSED)]
     return index
 
 
 def _caption(world: World, i: int, rng: np.random.Generator) -> str:
     """A caption, sometimes in the words of zero-shot prompts."""
     caption = world.caption(i)
+    if world.kinds[i] in CLASSES:
+        what, noun = world.specs[i].what, NOUNS[world.kinds[i]]
+        photos = (caption, f"a photo of a {what}", f"a photo of the {what}, a type of {noun}", what)
+        return photos[int(rng.integers(len(photos)))]
+    if world.kinds[i] in ("view", "landmark", "artwork") and rng.random() < 0.3:
+        return f"a photo of a {world.specs[i].what}"
     if world.kinds[i] != "single" or rng.random() < 0.4:
         return caption
     thing = world.specs[i].things[0]

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from ipllvm_spec.mini.questions.figures import EMOTIONS, LIGHTS, PEOPLE
-from ipllvm_spec.mini.questions.pictures import ARTWORKS, LANDMARKS, VIEWS
+from ipllvm_spec.mini.flaws import FLAWS
+from ipllvm_spec.mini.problems import GOODS
+from ipllvm_spec.mini.questions.figures import EMOTIONS, JOBS, LIGHTS, PEOPLE
+from ipllvm_spec.mini.questions.objects import MEANINGS as LIKES
+from ipllvm_spec.mini.questions.photos import WORDS
+from ipllvm_spec.mini.questions.pictures import ARTWORKS, CITIES, LANDMARKS, VIEWS
 from ipllvm_spec.mini.questions.texts import MEANINGS, TITLES
-from ipllvm_spec.mini.scenes import COLORS, SHAPES, SIZES, THINGS
+from ipllvm_spec.mini.scenes import CLASS_NAMES, COLORS, SHAPES, SIZES, THINGS
 
-ROW_WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-COL_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
-THING_WORDS = THINGS
-"""Glyphs stand for themselves, everything else is a plain word."""
-
+CLASS_WORDS = tuple(word for name in CLASS_NAMES for word in name.split() if word.isalpha())
 VOCABULARY = tuple(
     dict.fromkeys(
         (
             *COLORS,
-            *THINGS,
+            *(thing for thing in THINGS if thing not in CLASS_NAMES),
+            *CLASS_WORDS,
             *SIZES,
-            *ROW_WORDS,
-            *COL_WORDS,
+            *FLAWS,
+            *(word for words in WORDS.values() for word in words.split()),
+            *CITIES,
+            *JOBS,
+            *LIKES,
+            *GOODS,
             *SHAPES,
             *(f"{s}s" for s in SHAPES),
             *VIEWS,

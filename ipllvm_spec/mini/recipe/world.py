@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ipllvm_spec.mini.classes import CLASSES
 from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import seeded
 from ipllvm_spec.mini.scenes import GRID, SIZE
 
 # the kinds with the most distinct scenes and questions are drawn more often
-WEIGHTS = {
+WEIGHTS: dict[str, float] = {
     "quad": 6,
     "board": 6,
     "bars": 7,
@@ -33,6 +34,9 @@ WEIGHTS = {
     "face": 1,
     "person": 1,
     "light": 1,
+    "photo": 5,
+    "diagram": 3,
+    **dict.fromkeys(CLASSES, 0.7),
 }
 
 RICH = ("quad", "board", "bars", "table")
@@ -47,17 +51,17 @@ class World:
         kinds: name of the kind of each scene.
         specs: spec of each scene.
         pixels: uint8 (n, 64, 64, 3).
-        colors: int8 (n, 8, 8), see Scene.
-        things: int8 (n, 8, 8).
-        sizes: int8 (n, 8, 8).
+        colors: int16 (n, 8, 8), see Scene.
+        things: int16 (n, 8, 8).
+        sizes: int16 (n, 8, 8).
     """
 
     kinds: list[str]
     specs: list[Any]
     pixels: NDArray[np.uint8]
-    colors: NDArray[np.int8]
-    things: NDArray[np.int8]
-    sizes: NDArray[np.int8]
+    colors: NDArray[np.int16]
+    things: NDArray[np.int16]
+    sizes: NDArray[np.int16]
 
     @cached_property
     def rich(self) -> list[int]:
@@ -73,6 +77,11 @@ class World:
     def singles(self) -> NDArray[np.int64]:
         """Scenes of one shape."""
         return np.array([i for i, kind in enumerate(self.kinds) if kind == "single"], dtype=int)
+
+    @cached_property
+    def classed(self) -> NDArray[np.int64]:
+        """Scenes of the classification sets."""
+        return np.array([i for i, kind in enumerate(self.kinds) if kind in CLASSES], dtype=int)
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -97,7 +106,7 @@ def make_world(n: int, *, seed: int, held_out: bool, only: tuple[str, ...] = ())
     kinds: list[str] = []
     specs: list[Any] = []
     pixels = np.empty((n, SIZE, SIZE, 3), dtype=np.uint8)
-    maps = np.empty((3, n, GRID, GRID), dtype=np.int8)
+    maps = np.empty((3, n, GRID, GRID), dtype=np.int16)
     while len(kinds) < n:
         name = rng.choices(names, weights)[0]
         spec = KINDS[name].sample(rng)

@@ -1,10 +1,8 @@
-"""The one answer parser: letters, yes or no, short answers and numbers.
+"""Letters of multiple-choice answers.
 
-Every rule has a name, rules are tried in order and the first that decides wins. What is extracted
-depends on the answer, the letters and the option texts, never on the gold answer. An answer that
-no rule can read is "unparsed": it scores wrong, and it is counted on its own.
+Every rule has a name, rules are tried in order and the first that decides wins.
 
-Letters follow the ordered rules of lmms-eval's MMVP and MMStar parsers with their traps closed:
+They follow the ordered rules of lmms-eval's MMVP and MMStar parsers with their traps closed:
 
 * "A dog" is an article with a noun, not the letter A. It is read as the option "A dog" or as the
   only option contained in it ("dog"); where neither exists it is unparsed. lmms-eval reads A.
@@ -19,11 +17,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from ipllvm_spec.benchmarks.base import Parsed
-
-UNPARSED = Parsed(None, "unparsed")
+from ipllvm_spec.benchmarks.parsing.outcome import UNPARSED
 
 #: What a rule returns to end the search: the answer is readable as no answer.
 _REFUSE = ""
@@ -48,6 +44,8 @@ _BARE = re.compile(
 _SENTENCE = 64
 _WORD = re.compile(r"[^\W_]+")
 _NEGATION = re.compile(r"\b(?:not|no|none|neither|cannot|never)\b|n['\u2019]t\b")
+#: Said of not knowing, whatever option it happens to contain: "no idea" is not the option "No".
+_REFUSAL = re.compile(r"\b(?:no idea|not sure|unsure|unclear|unable|cannot|can['\u2019]?t)\b")
 #: Words after which a capital A was the letter: "A is correct". Before any other it is an article.
 _AFTER_LETTER_A = frozenset({"is", "because", "since"})
 
@@ -161,6 +159,8 @@ def _letter_bare(question: _Question) -> str | None:
 def _option_contained(question: _Question) -> str | None:
     answer = _collapse(question.text)
     texts = [_core(choice) for choice in question.choices]
+    if _REFUSAL.search(answer) and answer not in texts:
+        return None
     # A long answer mentions options by the way. VLMEvalKit's bound, but a short sentence may pass.
     if len(answer) > max(_SENTENCE, 2 * sum(map(len, texts))):
         return None
@@ -209,63 +209,3 @@ def parse_letter(text: str, *, letters: str, choices: Sequence[str] = ()) -> Par
         if letter is not None:
             return Parsed(letter, name) if letter != _REFUSE else UNPARSED
     return UNPARSED
-
-
-def parse_yes_no(text: str) -> Parsed:
-    """Reads "yes" or "no" by the four-character rule of MME's evaluators (lmms-eval's variant).
-
-    Lower case, strip, delete periods; then exactly yes or no; then y or n alone; then "yes" or
-    else "no" within the first four characters. "None" and "not sure" are therefore "no", as they
-    are in the published numbers.
-    """
-    answer = text.lower().strip().replace(".", "")
-    if answer in ("yes", "no"):
-        return Parsed(answer, "exact")
-    if answer in ("y", "n"):
-        return Parsed("yes" if answer == "y" else "no", "initial")
-    for word in ("yes", "no"):
-        if word in answer[:4]:
-            return Parsed(word, "first_four")
-    return UNPARSED
-
-
-def parse_short_answer(text: str) -> Parsed:
-    """Reads a free-form short answer: the stripped text; only an empty answer is unparsed."""
-    answer = text.strip()
-    if not answer:
-        return UNPARSED
-    if to_number(answer) is None:
-        return Parsed(answer, "text")
-    return Parsed(answer, "percent" if answer.endswith("%") else "number")
-
-
-# ChartQA's chance compares every reference with every other one.
-@lru_cache(maxsize=4096)
-def to_number(text: str) -> float | None:
-    """Reads a number as ChartQA's evaluators do: ``float``, a trailing % divides by 100.
-
-    "1,234" and "$12" are no numbers; "1_000", "1e2" and digits of other scripts are, because
-    ``float`` takes them.
-    """
-    try:
-        return float(text.rstrip("%")) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        return None
-
-
-def relaxed_match(predicted: str, gold: str, *, tolerance: float = 0.05) -> bool:
-    """Whether an answer is right by ChartQA's relaxed accuracy (section 5.1 of Masry et al.).
-
-    Args:
-        predicted: The answer, stripped.
-        gold: The reference. When it is a number other than 0 the relative error is taken to it.
-        tolerance: Largest relative error, inclusive.
-
-    Returns:
-        For two numbers with a non-zero reference, whether they lie within the tolerance;
-        otherwise whether the texts are equal but for case (so a reference "0" demands "0").
-    """
-    value, target = to_number(predicted), to_number(gold)
-    if value is not None and target:
-        return abs(value - target) / abs(target) <= tolerance
-    return predicted.lower() == gold.lower()
