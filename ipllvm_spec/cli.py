@@ -213,11 +213,14 @@ def store_export(
     target: Annotated[Path, typer.Argument(help="Parquet file to write.")],
     run_dir: RunDir = DEFAULT_RUN_DIR,
 ) -> None:
-    """Write all answers, sorted by key, as one parquet file, with provenance beside it."""
+    """Write all answers as one parquet file, with provenance and judges' replies beside it."""
     from ipllvm_spec.engine.exchange import export_store, provenance_path
+    from ipllvm_spec.engine.judgement_files import judgements_path
 
     rows = export_store(run_dir / STORE, target)
     out.print(f"{rows} answers -> {target}, provenance -> {provenance_path(target)}")
+    if judgements_path(target).exists():
+        out.print(f"replies of judges -> {judgements_path(target)}")
 
 
 @store_app.command("import")
@@ -230,6 +233,8 @@ def store_import(
 
     done = import_store(run_dir / STORE, source)
     out.print(f"{done.added} added, {done.known} known, {done.conflicting} conflicting")
+    if done.judgements:
+        out.print(f"{done.judgements} replies of judges added")
     if done.conflicting:
         raise typer.Exit(1)
 

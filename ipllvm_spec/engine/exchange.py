@@ -16,12 +16,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ipllvm_spec.engine.judgement_files import (
+    export_judgements,
+    import_judgements,
+    judgements_path,
+    verify_judgements,
+)
 from ipllvm_spec.engine.keys import cell_key, item_key
+from ipllvm_spec.engine.parquet_files import ROWS, write_parquet
 from ipllvm_spec.engine.store import Provenance, Store, StoredRow
 from ipllvm_spec.errors import StoreError
-
-#: Rows of a row group, and of a chunk in memory.
-_ROWS = 65_536
 
 _TEXT_COLUMNS = ("item_key", "cell_key", "item_id", "content", "status", "text")
 _SCHEMA = pa.schema(
@@ -57,11 +61,13 @@ class Imported:
         added: Rows that were not there, or not ``ok``.
         known: Rows that were there with the same answer.
         conflicting: Rows that were there with another answer; ours stay.
+        judgements: Judges' replies that were not there.
     """
 
     added: int
     known: int
     conflicting: int
+    judgements: int = 0
 
 
 def provenance_path(target: Path) -> Path:
@@ -70,7 +76,7 @@ def provenance_path(target: Path) -> Path:
 
 
 def export_store(path: Path, target: Path) -> int:
-    """Writes all answers into one parquet file, and their provenance into a second one.
+    """Writes all answers into one parquet file, their provenance and judges' replies beside it.
 
     Args:
         path: The store.
@@ -84,9 +90,10 @@ def export_store(path: Path, target: Path) -> int:
     """
     store = Store(path, create=False)
     try:
-        rows = _write(target, _SCHEMA, store.stream(_ROWS_QUERY, size=_ROWS))
-        origins = store.stream(_ORIGIN_QUERY, size=_ROWS)
-        _write(provenance_path(target), _ORIGIN_SCHEMA, origins)
+        rows = write_parquet(target, _SCHEMA, store.stream(_ROWS_QUERY, size=ROWS))
+        origins = store.stream(_ORIGIN_QUERY, size=ROWS)
+        write_parquet(provenance_path(target), _ORIGIN_SCHEMA, origins)
+        export_judgements(store, judgements_path(target))
     except OSError as error:
         raise StoreError(
             f"'{target}' cannot be written ({error.strerror or error})",
@@ -97,42 +104,11 @@ def export_store(path: Path, target: Path) -> int:
     return rows
 
 
-def _write(target: Path, schema: pa.Schema, chunks: Iterator[list[tuple[Any, ...]]]) -> int:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    written = 0
-    try:
-        # Every option that decides a byte is named: defaults may change with pyarrow.
-        with pq.ParquetWriter(
-            part,
-            schema,
-            version="2.6",
-            data_page_version="1.0",
-            compression="zstd",
-            compression_level=3,
-            use_dictionary=True,
-            write_statistics=True,
-            write_page_index=False,
-            store_schema=False,
-        ) as writer:
-            for chunk in chunks:
-                writer.write_table(_table(chunk, schema), row_group_size=_ROWS)
-                written += len(chunk)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    return written
-
-
-def _table(chunk: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    columns = zip(zip(*chunk, strict=True), schema, strict=True)
-    return pa.Table.from_arrays([pa.array(c, field.type) for c, field in columns], schema=schema)
-
-
 def import_store(path: Path, source: Path) -> Imported:
-    """Adds the answers of an export to a store; answers that are there already stay.
+    """Adds the answers of an export to a store, and the judges' replies that lie beside it.
 
-    Every key is computed again from the content before the first row is added.
+    What is there already stays. Every key is computed again from the content before the first row
+    is added.
 
     Args:
         path: The store; made if absent.
@@ -143,6 +119,7 @@ def import_store(path: Path, source: Path) -> Imported:
     """
     for chunk in _read(source):
         _verify(chunk, source)
+    verify_judgements(judgements_path(source))
     with source.open("rb") as file:
         origin = "import:" + hashlib.file_digest(file, "sha256").hexdigest()[:16]
     store = Store(path)
@@ -163,8 +140,9 @@ def import_store(path: Path, source: Path) -> Imported:
             cells = {record["cell_key"]: record["cell"] for record in chunk}
             store.commit(fresh, cells=cells, provenance=_origin(origin, size=len(fresh)))
         added += len(fresh)
+    replies = import_judgements(store, judgements_path(source))
     store.close()
-    return Imported(added, known, conflicting)
+    return Imported(added, known, conflicting, replies)
 
 
 def _origin(name: str, *, size: int) -> Provenance:
@@ -182,7 +160,7 @@ def _read(source: Path) -> Iterator[list[dict[str, Any]]]:
                     f"'{source}' is no export of a store: it lacks {', '.join(missing)}",
                     "give a file that 'ipllvm store export' wrote, not its provenance",
                 )
-            for batch in file.iter_batches(batch_size=_ROWS, columns=_SCHEMA.names):
+            for batch in file.iter_batches(batch_size=ROWS, columns=_SCHEMA.names):
                 yield batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise StoreError(

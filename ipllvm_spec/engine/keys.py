@@ -165,4 +165,9 @@ def judge_key(judge: str, call: JudgeCall) -> str:
         judge: Name of the judge model.
         call: What is asked.
     """
-    return digest(["judge", SCHEMA, judge, call.rubric, call.question, call.answer])
+    return reply_key(judge, rubric=call.rubric, question=call.question, answer=call.answer)
+
+
+def reply_key(judge: str, *, rubric: str, question: str, answer: str) -> str:
+    """Returns the key of a judge's reply from its parts, as a stored reply has them."""
+    return digest(["judge", SCHEMA, judge, rubric, question, answer])
