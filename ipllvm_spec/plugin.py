@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--models", action="append", metavar="NAME|PATH[,...]", help="models to judge")
     add("--benchmarks", action="append", metavar="NAME[=PATH][,...]", help="benchmarks to use")
     add("--profile", default="default", help="how much to measure: smoke, default or paper")
+    add("--mode", metavar="NAME", help="protocol mode of the benchmarks: standard or paper")
     add("--units", type=int, metavar="N", help="measure only the first N units a benchmark")
     add("--data", default="published", choices=["published", "twin"], help="data for --models PATH")
     add("--device", action="append", metavar="DEV[,...]", help="one engine each (default: auto)")
@@ -85,6 +86,7 @@ def _settings(config: pytest.Config) -> RunSettings:
         benchmarks=split_list(config.getoption("benchmarks")),
         profile=config.getoption("profile"),
         units=config.getoption("units"),
+        mode=config.getoption("mode"),
         data=config.getoption("data"),
         devices=split_list(config.getoption("device") or ["auto"], unique=False),
         run_dir=(here / config.getoption("run_dir")).resolve(),

@@ -36,6 +36,7 @@ class RunSettings:
         strict_undecided: INCONCLUSIVE fails instead of being skipped.
         lock: Lock file with the commits of published checkpoints and benchmarks.
         judging: How answers are scored that no rule scores as published. Holds no key.
+        mode: Protocol mode of the benchmarks; None for the profile's.
         run_id: Names this run in records and provenance; made by the controller only.
     """
 
@@ -50,6 +51,7 @@ class RunSettings:
     lock: Path
     run_id: str
     judging: Judging = field(default_factory=Judging)
+    mode: str | None = None
 
     @property
     def store(self) -> Path:
@@ -61,7 +63,7 @@ class RunSettings:
 
         Raises:
             UsageError: For a number of units below 1 or no device.
-            UnknownNameError: For an unknown profile, model or benchmark.
+            UnknownNameError: For an unknown profile, model, benchmark or protocol mode.
         """
         if not self.devices:
             raise UsageError("--device names no device", "write for example --device cpu")
@@ -79,6 +81,7 @@ class RunSettings:
             profile=self.profile,
             units=self.units,
             data=self.data,
+            mode=self.mode,
         )
 
     def case(self, claim: str, key: str) -> Case:
@@ -105,10 +108,11 @@ class RunSettings:
         libraries = ("torch", "transformers", "datasets", "pytest-xdist", "hypothesis")
         versions = ", ".join(f"{name} {version(name)}" for name in libraries)
         units = "" if self.units is None else f", first {self.units} units"
+        mode = "" if self.mode is None else f", {self.mode} mode"
         return [
             f"ipllvm-spec {__version__}, python {platform.python_version()}, {versions}",
             f"models: {', '.join(self.model_refs())}",
-            f"profile: {self.profile}{units}; device: {', '.join(self.devices)}",
+            f"profile: {self.profile}{units}{mode}; device: {', '.join(self.devices)}",
             f"judge: {self.judging.sentence()}",
             f"run dir: {self.run_dir}",
         ]
@@ -118,6 +122,8 @@ class RunSettings:
         options = []
         if self.profile != "default":
             options.append(f"--profile {self.profile}")
+        if self.mode is not None:
+            options.append(f"--mode {self.mode}")
         if self.data != "published":
             options.append(f"--data {self.data}")
         if self.units is not None:

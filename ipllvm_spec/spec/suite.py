@@ -88,6 +88,7 @@ class Suite:
         profile: str = "default",
         units: int | None = None,
         data: Data = "published",
+        mode: str | None = None,
     ) -> tuple[Case, ...]:
         """Returns the checks of one claim, sorted by key.
 
@@ -99,9 +100,10 @@ class Suite:
             profile: Name of the profile.
             units: Cut to the first units; overrides the profile's cut.
             data: Benchmark data for models given by path.
+            mode: Protocol mode of the claims that declare none; None for the profile's.
 
         Raises:
-            UnknownNameError: For a claim, model, benchmark or profile that does not exist.
+            UnknownNameError: For a claim, model, benchmark, profile or mode that does not exist.
             UsageError: For ``units`` below 1.
         """
         claim, chosen = self.claim(claim_id), self.profile(profile)
@@ -110,6 +112,11 @@ class Suite:
         folders = self._folders(benchmarks)
         wanted = [name for name in claim.benchmarks if not folders or name in folders]
         picked = _pick(wanted, chosen)
+        chosen_mode = claim.mode or mode or chosen.mode
+        for name in picked:
+            offered = self.benchmarks[name].modes
+            if chosen_mode not in offered:
+                raise unknown_name(f"protocol mode of {name}", chosen_mode, offered)
         found: list[Case] = []
         for ref in dict.fromkeys(models or chosen.models):
             entry = self.model(ref, data=data)
@@ -129,7 +136,7 @@ class Suite:
                             Source(name, folders.get(name) or entry.data) for name in group
                         ),
                         profile=chosen.name,
-                        mode=claim.mode or chosen.mode,
+                        mode=chosen_mode,
                         repeats=min(claim.repeats, chosen.max_repeats or claim.repeats),
                         units=cut,
                         examples=claim.search.examples.of(chosen.name) if claim.search else 0,

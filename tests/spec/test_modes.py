@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipllvm_spec.errors import SpecError
+from ipllvm_spec.errors import SpecError, UnknownNameError
 from ipllvm_spec.spec.loader import load_suite
 
 QUIZ = 'licence = "MIT"\nunits = 1000'
@@ -123,3 +123,18 @@ def test_sizes_in_paper_mode(edit):
     assert (charts.size("paper").units, charts.size("paper").twin_items) == (9, 5)
     with pytest.raises(SpecError, match=r"benchmark.charts.paper: missing key 'twin_items'"):
         load_suite(edit("benchmarks.toml", ", twin_items = 5 }", " }"))
+
+
+def test_the_users_mode_wins_over_the_profiles_and_not_over_a_claims(offer, edit):
+    """A claim that declares a mode is about that protocol, whatever is asked for."""
+    offer('["standard", "open"]', '["standard", "open"]')
+    suite = load_suite(edit("order.toml", "[claim.worst]\n", '[claim.worst]\nmode = "standard"\n'))
+
+    modes = {
+        claim: {case.mode for case in suite.cases(claim, mode="open")} for claim in suite.claims
+    }
+
+    assert modes["order.survives"] == {"open"}
+    assert modes["order.worst"] == {"standard"}
+    with pytest.raises(UnknownNameError, match="unknown protocol mode of quiz 'opn'"):
+        suite.cases("order.survives", mode="opn")

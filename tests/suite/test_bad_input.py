@@ -46,9 +46,10 @@ def said(done, *parts):
         (("--benchmarks", "mmstra"), ("unknown benchmark 'mmstra'", "did you mean 'mmstar'?")),
         (("--profile", "smok"), ("unknown profile 'smok'", "did you mean 'smoke'?")),
         (("--units", "0"), ("--units 0 measures nothing",)),
+        (("--mode", "papr"), ("unknown protocol mode of", "did you mean 'paper'?")),
         (("--device", "cuda:77"), ("cuda:77",)),
     ],
-    ids=["model", "benchmark", "profile", "units", "device"],
+    ids=["model", "benchmark", "profile", "units", "mode", "device"],
 )
 def test_unknown_names_stop_before_anything_is_measured(run, options, parts):
     """The nearest right name is in the message."""
