@@ -19,6 +19,7 @@ from ipllvm_spec.mini.recipe.language import train_language_model
 from ipllvm_spec.mini.recipe.llvms import PLANS, train_llvm
 from ipllvm_spec.mini.recipe.progress import Meter
 from ipllvm_spec.mini.recipe.saving import save_checkpoint, to_shipped
+from ipllvm_spec.mini.recipe.texts import tune_texts
 from ipllvm_spec.mini.recipe.tokens import load_backend, wrap
 from ipllvm_spec.mini.recipe.towers import TILE, train_clip, train_siglip, tune_tiles
 from ipllvm_spec.mini.recipe.world import make_world
@@ -33,6 +34,9 @@ STEPS: Mapping[str, int] = MappingProxyType(
         "mini-lm-llama": 1800,
     }
 )
+#: Steps of the text side alone, after those of the whole tower.
+TEXT_STEPS = 400
+_TEXTS = ("mini-clip", "mini-siglip")
 _TOWERS = {
     "mini-clip": "Contrastive and dense training at 64 px; mini-llava reads its layer -2.",
     "mini-siglip": "Sigmoid and dense training on 32 px tiles and shrunk scenes.",
@@ -79,7 +83,7 @@ def _card(key: str, model: Any, *, what: str, minutes: float) -> dict[str, Any]:
         "class": type(model).__name__,
         "what": what,
         "data": f"{SCENES:,} scenes (seed {WORLD_SEED})",
-        "steps": STEPS[key],
+        "steps": f"{STEPS[key]} + {TEXT_STEPS} (text side)" if key in _TEXTS else STEPS[key],
         "seed": SEED,
         "minutes": round(minutes, 1),
     }
@@ -88,7 +92,8 @@ def _card(key: str, model: Any, *, what: str, minutes: float) -> dict[str, Any]:
 def _train_tower(key: str, *, out: Path, backend: Tokenizer) -> None:
     world = make_world(SCENES, seed=WORLD_SEED, held_out=False)
     log = out / f".{key}.jsonl"
-    meter = Meter(key, steps=STEPS[key], log=log)
+    texts = TEXT_STEPS if key in _TEXTS else 0
+    meter = Meter(key, steps=STEPS[key] + texts, log=log)
     fits: dict[str, Callable[..., Any]] = {
         "mini-clip": partial(train_clip, world, backend, meter),
         "mini-siglip": partial(train_siglip, world, backend, meter),
@@ -97,6 +102,8 @@ def _train_tower(key: str, *, out: Path, backend: Tokenizer) -> None:
         ),
     }
     model = fits[key](steps=STEPS[key], seed=SEED)
+    if texts:
+        tune_texts(model, world, backend, meter, steps=texts, seed=SEED, first=STEPS[key])
     meter.close()
     save_tower(key, model, out=out, backend=backend, minutes=meter.minutes, log=log)
 
