@@ -82,7 +82,7 @@ def _cells(fact: Facts) -> dict[str, str]:
         "metric": fact.metric or "none",
         "scale": f"{fact.scale:g}" if fact.scale else "-",
         "chance": "-" if fact.chance is None else f"{fact.chance:.2f}",
-        "modes": f"{fact.modes[0]} +{more}" if more > 0 else ", ".join(fact.modes),
+        "modes": f"{fact.modes[0]} +{more}" if more > 0 else ", ".join(fact.modes) or "-",
         "judge": fact.judge + ("*" if elsewhere else ""),
         "twin": str(fact.twin_units),
         "published": fact.published.state,

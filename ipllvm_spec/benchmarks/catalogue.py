@@ -191,7 +191,7 @@ def facts(name: str, mode: str | None = None, *, lock: LockFile) -> Facts:
     return Facts(
         published=data,
         mode=asked,
-        modes=tuple(judges) or ("standard",),
+        modes=tuple(judges),
         metric=_METRICS.get(name, "accuracy") if name in BENCHMARKS else "",
         scale=scale,
         judge=judges.get(asked, "no"),

@@ -54,7 +54,7 @@ def verify_judgements(source: Path) -> None:
     Raises:
         StoreError: When one does not, or the file is none of ours.
     """
-    for reply in _read(source):
+    for reply in (reply for chunk in _read(source) for reply in chunk):
         right = reply_key(
             reply.judge, rubric=reply.rubric, question=reply.question, answer=reply.answer
         )
@@ -73,14 +73,15 @@ def import_judgements(store: Store, source: Path) -> int:
         Replies that were not there.
     """
     added = 0
-    for reply in _read(source):
-        if not store.judgements([reply.judge_key]):
-            store.add_judgement(reply)
-            added += 1
+    for chunk in _read(source):
+        known = store.judgements(reply.judge_key for reply in chunk)
+        fresh = [reply for reply in chunk if reply.judge_key not in known]
+        store.add_judgements(fresh)
+        added += len(fresh)
     return added
 
 
-def _read(source: Path) -> Iterator[StoredJudgement]:
+def _read(source: Path) -> Iterator[list[StoredJudgement]]:
     if not source.exists():
         return
     try:
@@ -91,8 +92,10 @@ def _read(source: Path) -> Iterator[StoredJudgement]:
                     "remove it, or copy the one that 'ipllvm store export' wrote",
                 )
             for batch in file.iter_batches(batch_size=ROWS, columns=_SCHEMA.names):
-                for record in batch.to_pylist():
-                    yield StoredJudgement(*(record[name] for name in StoredJudgement._fields))
+                yield [
+                    StoredJudgement(*(record[name] for name in StoredJudgement._fields))
+                    for record in batch.to_pylist()
+                ]
     except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"'{source}' cannot be read as parquet ({error})",

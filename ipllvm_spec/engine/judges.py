@@ -120,23 +120,22 @@ class JudgeDesk:
     def _ask(self, key: str, call: JudgeCall) -> Judgement:
         try:
             reply = self._client.ask(call)
-            self._store.add_judgement(
-                StoredJudgement(
-                    judge_key=key,
-                    judge=self._client.options.model,
-                    rubric=call.rubric,
-                    question=call.question,
-                    answer=call.answer,
-                    usable=reply.usable,
-                    reply=reply.text,
-                    tries=reply.tries,
-                    prompt_tokens=reply.prompt_tokens,
-                    reply_tokens=reply.reply_tokens,
-                    url=self._client.options.url,
-                    run_id=self._run_id,
-                    created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                )
+            stored = StoredJudgement(
+                judge_key=key,
+                judge=self._client.options.model,
+                rubric=call.rubric,
+                question=call.question,
+                answer=call.answer,
+                usable=reply.usable,
+                reply=reply.text,
+                tries=reply.tries,
+                prompt_tokens=reply.prompt_tokens,
+                reply_tokens=reply.reply_tokens,
+                url=self._client.options.url,
+                run_id=self._run_id,
+                created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             )
+            self._store.add_judgements([stored])
             with self._lock:
                 self._stats.judge_calls += 1
                 self._stats.judge_unreadable += not reply.usable

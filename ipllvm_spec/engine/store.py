@@ -166,16 +166,16 @@ class Store:
         query = "SELECT DISTINCT judge FROM judgements ORDER BY judge"
         return tuple(name for (name,) in self.fetch(query))
 
-    def add_judgement(self, judgement: StoredJudgement) -> None:
-        """Stores a reply; one that is there already under that key stays.
+    def add_judgements(self, judgements: Sequence[StoredJudgement]) -> None:
+        """Stores replies at once; one that is there already under its key stays.
 
         Raises:
             StoreError: When the disk is full or the file was damaged meanwhile.
         """
-        marks = ",".join("?" * len(judgement))
+        marks = ",".join("?" * len(StoredJudgement._fields))
         query = f"INSERT OR IGNORE INTO judgements VALUES ({marks})"  # noqa: S608 (marks only)
         with self.transaction() as execute:
-            execute(query, [judgement])
+            execute(query, judgements)
 
     def _by_key(self, table: str, column: str, keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
         wanted = list(keys)

@@ -7,11 +7,12 @@ from pathlib import Path
 import datasets
 import pytest
 
-from tests.benchmarks import published
+from ipllvm_spec.spec.loader import load_suite
+from tests.benchmarks import published as schemas
 
 FEATURES, SPLITS, ROWS = {}, {}, {}
-for _file in sorted(Path(published.__file__).parent.glob("[a-z]*.py")):
-    _module = importlib.import_module(f"{published.__name__}.{_file.stem}")
+for _file in sorted(Path(schemas.__file__).parent.glob("[a-z]*.py")):
+    _module = importlib.import_module(f"{schemas.__name__}.{_file.stem}")
     FEATURES |= _module.FEATURES
     SPLITS |= _module.SPLITS
     ROWS |= _module.ROWS
@@ -20,6 +21,10 @@ for _file in sorted(Path(published.__file__).parent.glob("[a-z]*.py")):
 def rows_of(name, count=4):
     """Makes rows as published, ``count`` a multiple of 2."""
     return ROWS[name](count)
+
+
+#: A parquet file of a split as the Hub names it.
+PUBLISHED_FILE = "data/{split}-00000-of-00001-0a1b.parquet"
 
 
 @pytest.fixture(autouse=True)
@@ -62,4 +67,16 @@ def features():
 @pytest.fixture
 def encode_png():
     """Encodes seeded noise as PNG."""
-    return published.png
+    return schemas.png
+
+
+@pytest.fixture
+def published(make_rows, write_parquet):
+    """Writes a data set, with as many rows as published unless told otherwise."""
+
+    def write(name, *, count=None, file=PUBLISHED_FILE, folder="repo", **change):
+        entry = load_suite().benchmarks[name]
+        rows = [row | change for row in make_rows(name, count or entry.items)]
+        return write_parquet(name, rows, file=file.format(split=entry.split), folder=folder)
+
+    return write

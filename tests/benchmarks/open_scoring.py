@@ -1,5 +1,7 @@
 """How the suite scores answers to open questions, for the tests of those benchmarks."""
 
+from dataclasses import replace
+
 from ipllvm_spec.benchmarks.data import load_items
 from ipllvm_spec.benchmarks.registry import get_benchmark
 
@@ -51,3 +53,15 @@ def everywhere(items, text):
 def unparsed(benchmark, items, text):
     """How many answers could not be read when every answer is this text."""
     return sum(benchmark.score_item(item, text).parsed.value is None for item in items)
+
+
+def demand_blindness(benchmark, item, *, text, reply, gold):
+    """Any answer and any reply is scored in [0, 1], and the gold changes nothing that is read."""
+    other = replace(item, gold=gold)
+    for one, two in (
+        (benchmark.score_item(item, text), benchmark.score_item(other, text)),
+        (benchmark.score_reply(item, text, reply), benchmark.score_reply(other, text, reply)),
+    ):
+        assert 0 <= one.value <= 1
+        assert one.parsed == two.parsed
+    benchmark.judge_call(other, text)

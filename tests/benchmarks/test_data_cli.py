@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import datasets
 import pytest
 from typer.testing import CliRunner
 
@@ -112,7 +113,6 @@ def test_verify_names_what_is_wrong(ipllvm, cached, make_rows, encode_png, write
     cached("mmstar", rows=rows)
     folder = cached("chartqa")
     (file,) = folder.rglob("*.parquet")
-    datasets = pytest.importorskip("datasets")
     table = datasets.Dataset.from_parquet(str(file), cache_dir=str(folder.parent / "tables"))
     table.rename_column("answer", "label").to_parquet(str(file))
     told = ipllvm("data", "verify", code=1).output

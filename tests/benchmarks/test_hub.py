@@ -2,11 +2,7 @@
 
 import fnmatch
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import datasets
@@ -23,7 +19,6 @@ from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.lock import LockFile
 
 COMMIT, NEWER = "a" * 40, "b" * 40
-FILE = "data/{split}-00000-of-00001-0a1b.parquet"
 
 
 class Hub:
@@ -91,25 +86,14 @@ def hub(tmp_path, monkeypatch):
     return made
 
 
-@pytest.fixture
-def published(make_rows, write_parquet):
-    """Writes a data set, with as many rows as published unless told otherwise."""
-
-    def write(name, *, count=None, file=FILE, folder="repo", **change):
-        entry = load_suite().benchmarks[name]
-        rows = [row | change for row in make_rows(name, count or entry.items)]
-        return write_parquet(name, rows, file=file.format(split=entry.split), folder=folder)
-
-    return write
-
-
 @pytest.mark.parametrize("name", sorted(DATA_SETS))
 def test_fetch_and_load(name, hub, published, tmp_path, monkeypatch):
     """Each data set in its published layout is fetched, locked and loaded at that commit."""
     # As many rows as published would take minutes; the count is tested by itself.
     monkeypatch.setattr(sources, "published_rows", lambda _: 8)
     entry = load_suite().benchmarks[name]
-    folder = published(name, count=8, file="mmstar.parquet" if name == "mmstar" else FILE)
+    named = {"file": "mmstar.parquet"} if name == "mmstar" else {}
+    folder = published(name, count=8, **named)
     (folder / "README.md").write_text("card", encoding="utf-8")
     hub.add(entry.hub[0], COMMIT, folder)
     lock = LockFile(tmp_path / "ipllvm.lock")
@@ -292,60 +276,3 @@ def test_unknown_benchmark(tmp_path):
     """A misspelt name is an error before anything is asked."""
     with pytest.raises(UnknownNameError, match="did you mean 'mmvp'"):
         fetch("mmpv", LockFile(tmp_path / "ipllvm.lock"))
-
-
-def _offline(code, home):
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(home)}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-
-
-def test_offline_with_the_real_client(published, tmp_path):
-    """The real client, offline: what it has cached is loaded, what it lacks is named."""
-    hub_id = load_suite().benchmarks["mmvp"].hub[0]
-    lock = LockFile(tmp_path / "ipllvm.lock")
-    lock.record("dataset", hub_id, COMMIT)
-    lock.save()
-    code = f"""
-from pathlib import Path
-from ipllvm_spec.benchmarks.data import load_items
-from ipllvm_spec.benchmarks.registry import get_benchmark
-from ipllvm_spec.errors import DataError
-from ipllvm_spec.spec.lock import LockFile
-try:
-    lock = LockFile.load(Path({str(lock.path)!r}))
-    items = load_items(get_benchmark("mmvp"), "published", lock=lock)
-    print(len(items.items), items.revision)
-except DataError as error:
-    print(error)
-"""
-    home = tmp_path / "home"
-    missing = _offline(code, home)
-    assert f"{hub_id} at the locked commit {COMMIT} is not, or" in missing.stdout, missing.stderr
-    assert "run `ipllvm data fetch mmvp`" in missing.stdout
-    cached = home / "hub" / f"datasets--{hub_id.replace('/', '--')}" / "snapshots" / COMMIT
-    shutil.copytree(published("mmvp"), cached)
-    found = _offline(code, home)
-    assert found.stdout.split() == ["300", COMMIT], found.stderr
-    assert Path(cached).exists()
-
-
-def test_fetching_offline_with_the_real_client(tmp_path):
-    """Fetching needs a connection, and says so where the user has forbidden one."""
-    code = f"""
-from pathlib import Path
-from ipllvm_spec.benchmarks.hub import fetch
-from ipllvm_spec.errors import DataError
-try:
-    fetch("mmvp", Path({str(tmp_path / "ipllvm.lock")!r}))
-except DataError as error:
-    print(error)
-"""
-    done = _offline(code, tmp_path / "home")
-    assert "HF_HUB_OFFLINE forbids to download it" in done.stdout, done.stderr
-    assert not (tmp_path / "ipllvm.lock").exists()

@@ -25,8 +25,7 @@ def judged(answer: str, *, usable: bool = True) -> StoredJudgement:
 def filled(tmp_path):
     """A store with two replies, exported."""
     store = Store(tmp_path / "a.sqlite")
-    for one in (judged("red"), judged("garbage", usable=False)):
-        store.add_judgement(one)
+    store.add_judgements([judged("red"), judged("garbage", usable=False)])
     store.close()
     export_store(tmp_path / "a.sqlite", tmp_path / "a.parquet")
     return tmp_path / "a.parquet"

@@ -138,7 +138,7 @@ def test_a_stored_reply_is_never_replaced(open_desk, tmp_path):
         open_desk(server).judge([call()])
     store = Store(tmp_path / "s.sqlite")
     (kept,) = store.judgements([judge_key("judge-1", call())]).values()
-    store.add_judgement(kept._replace(reply="0.9"))
+    store.add_judgements([kept._replace(reply="0.9")])
 
     assert store.judgements([kept.judge_key]) == {kept.judge_key: kept}
     store.close()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ipllvm_spec.benchmarks.base import Decoding
 from ipllvm_spec.interventions.apply import Draw, apply_tokens, split
 from ipllvm_spec.interventions.tokens import permute_tokens
-from ipllvm_spec.models.registry import PACKAGED, load, resolve
+from ipllvm_spec.models.registry import load, resolve
 from ipllvm_spec.spec.interventions import PermuteTokens
 from ipllvm_spec.spec.orders import inverse
 
@@ -18,8 +18,6 @@ QUESTION = "What color is the circle?"
 
 def mini(key):
     """Loads a shipped mini."""
-    if not (PACKAGED / key / "config.json").is_file():
-        pytest.skip(f"{key} is not trained in this checkout: run `ipllvm mini train`")
     return load(resolve(key))
 
 

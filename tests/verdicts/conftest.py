@@ -1,14 +1,17 @@
-"""Streams and limits made by hand."""
+"""Streams and limits made by hand; folders of data and of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import datasets
 import numpy as np
 import pytest
 
+from ipllvm_spec.cli_options import page
 from ipllvm_spec.spec.schema import Limit
 from ipllvm_spec.verdicts.streams import ArrayStream, Scores
+from tests.verdicts.rescoring import TEXT, N, picture
 
 
 @dataclass(frozen=True)
@@ -65,3 +68,61 @@ def make_limit():
         )
 
     return build
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Keeps tests out of the user's cache and lock file."""
+    monkeypatch.setenv("IPLLVM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("IPLLVM_LOCK", str(tmp_path / "no.lock"))
+    monkeypatch.setattr(page, "width", 80)
+
+
+@pytest.fixture
+def charts(tmp_path):
+    """Writes ChartQA rows whose answers are 100, 200, ... unless told otherwise."""
+
+    def write(folder="charts", *, question="How many?", factor=100):
+        rows = [
+            {
+                "type": ("human_test", "augmented_test")[number % 2],
+                "question": question,
+                "answer": str(factor * (number + 1)),
+                "image": picture(number),
+            }
+            for number in range(N)
+        ]
+        features = {"type": TEXT, "question": TEXT, "answer": TEXT, "image": datasets.Image()}
+        (tmp_path / folder).mkdir()
+        made = datasets.Dataset.from_list(rows, features=datasets.Features(features))
+        made.to_parquet(str(tmp_path / folder / "test.parquet"))
+        return tmp_path / folder
+
+    return write
+
+
+@pytest.fixture
+def vet(tmp_path):
+    """Writes MM-Vet rows."""
+    rows = [
+        {
+            "question_id": f"v1_{number}",
+            "image": picture(number),
+            "question": "What?",
+            "answer": "red",
+            "capability": "rec",
+        }
+        for number in range(4)
+    ]
+    features = dict.fromkeys(rows[0], TEXT) | {"image": datasets.Image()}
+    (tmp_path / "vet").mkdir()
+    made = datasets.Dataset.from_list(rows, features=datasets.Features(features))
+    made.to_parquet(str(tmp_path / "vet" / "test.parquet"))
+    return tmp_path / "vet"
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    """The folder of a run."""
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"

@@ -8,134 +8,30 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ipllvm_spec.benchmarks.judging import JudgeOptions, Judging
-from ipllvm_spec.benchmarks.registry import get_benchmark
-from ipllvm_spec.engine.answers import Description, Judgement
-from ipllvm_spec.engine.cells import Cell, Row
+from ipllvm_spec.benchmarks.judging import Judging
+from ipllvm_spec.engine.answers import Judgement
 from ipllvm_spec.reporting.failure import failure_text
-from ipllvm_spec.reporting.names import row_name, scored_label, verdict_word, where
-from ipllvm_spec.reporting.summary import RunStats, render_summary
+from ipllvm_spec.reporting.names import row_name, scored_label, verdict_word
+from ipllvm_spec.reporting.summary import render_summary
 from ipllvm_spec.reporting.units import unit_rows
-from ipllvm_spec.spec.cases import Source
-from ipllvm_spec.spec.interventions import Identity, PermuteTokens
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.decide import Judge
-from ipllvm_spec.verdicts.measurement import Measurement, Sheet
 from ipllvm_spec.verdicts.record import Record
 from ipllvm_spec.verdicts.records import make_record
 from ipllvm_spec.verdicts.search import OrderSearch
 from ipllvm_spec.verdicts.verdict import Outcome
-
-N = 40
-JUDGED = Judging(JudgeOptions("http://judge/v1", "judge-1"))
-STATS = RunStats(prompts=1, hits=0, misses=1, wall_s=1.0, store="s", records="r")
-SHUFFLED = PermuteTokens()
-
-
-def mmvet_rows(count=N):
-    """Rows in MM-Vet's published schema."""
-    return [
-        {
-            "question_id": f"v1_{n}",
-            "question": f"What is picture {n}?",
-            "answer": f"thing{n}",
-            "capability": "rec,ocr" if n % 2 else "math",
-            "image_digest": f"d{n}",
-        }
-        for n in range(count)
-    ]
-
-
-def mmstar_rows(count=N):
-    """Rows in MMStar's published schema; the right letter is always A."""
-    return [
-        {
-            "index": n,
-            "question": "Which? Options: A: a, B: b, C: c, D: d",
-            "answer": "A",
-            "category": "math",
-            "l2_category": "geometry",
-            "meta_info": {"source": "x", "split": "val", "image_path": "y"},
-            "image_digest": f"d{n}",
-        }
-        for n in range(count)
-    ]
-
-
-class FakeClient:
-    """Answers and judgements as a test has written them down.
-
-    Attributes:
-        answer: Gives the answer to an item under an intervention and repeat.
-        reply: Gives the judge's reply to an answer.
-        judged: Answers about which the judge was asked.
-        measured: Cells that were measured.
-    """
-
-    def __init__(self, answer, reply=None) -> None:
-        self.answer = answer
-        self.reply = reply
-        self.judged: list[str] = []
-        self.measured: list[Cell] = []
-        self.orders: dict[str, tuple[str, ...]] = {}
-
-    def measure(self, cell, start, stop):
-        """Returns the rows of some units."""
-        self.measured.append(cell)
-        return [
-            Row(item_id, "ok", self.answer(item_id, cell), 1.0, 3)
-            for item_id in self.orders[cell.benchmark][start:stop]
-        ]
-
-    def judge(self, calls):
-        """Returns a reply to each call."""
-        self.judged += [call.answer for call in calls]
-        return [self.reply(call.answer) for call in calls]
-
-
-def measure(client, name, judging, *, intervention=None, repeats=1, units=None):
-    """A measurement of a benchmark without an engine."""
-    benchmark = get_benchmark(name)
-    items = benchmark.items({"mmvet": mmvet_rows, "mmstar": mmstar_rows}[name]())
-    units_ = benchmark.units(items)
-    client.orders[name] = tuple(unit.unit_id for unit in units_)
-    description = Description(name, "local", "standard", items, client.orders[name], "digest", "r")
-    sheet = Sheet(benchmark, units_, description, judging)
-    changed = intervention or Identity()
-    cells = [Cell("mini-llava", name, intervention=changed, repeat=n) for n in range(repeats)]
-    return Measurement(client, sheet, cells, units=units)
-
-
-def a_case(*names, claim="permutation.accuracy_survives", **changes):
-    """A case on any benchmarks, without guards and announced verdicts."""
-    found = load_suite().cases(claim, models=["mini-llava"])[0]
-    return replace(
-        found,
-        benchmark=names[0] if len(names) == 1 else None,
-        benchmarks=names,
-        sources=tuple(Source(name, "local") for name in names),
-        guards=(),
-        expectation=None,
-        **changes,
-    )
-
-
-def decide(client, judging, *, repeats=1, units=None):
-    """Decides the drop on MM-Vet."""
-    case = a_case("mmvet", units=units)
-    judge = Judge(case, SimpleNamespace(), suite_size=1)
-    intact = measure(client, "mmvet", judging, units=units)
-    other = measure(client, "mmvet", judging, intervention=SHUFFLED, repeats=repeats, units=units)
-    return case, judge.drop(intact, other)
-
-
-def record_of(case, decision) -> Record:
-    """The record of a decision, once through JSON."""
-    made = make_record(
-        case, decision, suite=load_suite(), run_id="r", node="properties/x.py::t", options=""
-    )
-    return Record.from_line(made.to_line())
+from tests.verdicts.judged_fakes import (
+    JUDGED,
+    SHUFFLED,
+    STATS,
+    FakeClient,
+    N,
+    a_case,
+    decide,
+    measure,
+    record_of,
+)
 
 
 def test_scores_are_the_judges_and_the_record_says_so():
@@ -265,62 +161,6 @@ def test_a_proxy_is_called_one_everywhere():
     assert "scored by proxy" in failure_text(record)
     scored_row = next(line for line in text.splitlines() if "scored by" in line)
     assert scored_row.split() == ["scored", "by", "proxy"]
-
-
-def average(client, judging):
-    """Decides the average drop over MM-Vet and MMStar."""
-    case = a_case("mmstar", "mmvet", claim="permutation.average_survives")
-    judge = Judge(case, SimpleNamespace(), suite_size=1)
-    pairs = [
-        (measure(client, name, judging), measure(client, name, judging, intervention=SHUFFLED))
-        for name in case.benchmarks
-    ]
-    return case, judge.average_drop(pairs)
-
-
-def test_an_average_is_decided_over_what_could_be_scored_and_says_so():
-    """One of two: a verdict, with the missing benchmark in reason, row, label and record."""
-    client = FakeClient(lambda item, cell: "A")
-    case, decision = average(client, Judging())
-    record = record_of(case, decision)
-
-    assert {cell.benchmark for cell in client.measured} == {"mmstar"}
-    assert (record.verdict.outcome, record.verdict.exact) == (Outcome.PASS, False)
-    assert "decided over 1 of 2 benchmarks; unscored: MM-Vet (no judge)" in record.verdict.reason
-    assert scored_label(record) == "1 of 2; unscored: mmvet (no judge)"
-    assert (row_name(record), where(record)) == ("average 1/2", "average of 1 of 2")
-    assert list(record.verdict.details["benchmarks"]) == ["mmstar"]
-    text = " ".join(render_summary([record], STATS).split())
-    assert "1 of 2; unscored: mmvet (no judge)" in text
-    assert "unscored, no judge: mmvet" in text
-
-
-def test_an_average_over_nothing_that_can_be_scored_is_unscored():
-    """No benchmark, no average."""
-    case = a_case("mmvet", claim="permutation.average_survives")
-    client = FakeClient(lambda item, cell: "A")
-    pair = (measure(client, "mmvet", Judging()), measure(client, "mmvet", Judging()))
-    decision = Judge(case, SimpleNamespace(), suite_size=1).average_drop([pair])
-
-    assert decision.verdict.method == "unscored"
-    assert client.measured == []
-
-
-def test_too_many_exclusions_on_one_benchmark_withhold_the_average():
-    """The average of a decided and an undecided number is not decided."""
-    client = FakeClient(
-        lambda item, cell: "A", lambda answer: Judgement("?", len(client.judged) > 3)
-    )
-    client.reply = lambda answer: Judgement("1.0", usable=False)
-    _, decision = average(client, JUDGED)
-    assert decision.verdict.outcome is Outcome.INCONCLUSIVE
-
-    grades = iter([False] * 3 + [True] * 100)
-    client.reply = lambda answer: Judgement("1.0", usable=next(grades))
-    _, decision = average(client, JUDGED)
-    assert decision.verdict.outcome is Outcome.INCONCLUSIVE
-    assert decision.verdict.details["without_exclusions"] == "PASS"
-    assert decision.verdict.n_total == 2 * N
 
 
 def test_judged_bounds_are_never_tangos():
