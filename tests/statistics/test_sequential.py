@@ -102,7 +102,11 @@ def test_the_wealth_grows_with_the_limit(values, data):
 @given(st.lists(st.sampled_from([-1.0, 0.0, 0.0, 1.0]), min_size=4, max_size=60), st.data())
 @settings(max_examples=60, deadline=None)
 def test_bounds_mirror_and_narrow_with_more_draws(values, data):
-    """Turning the sign mirrors the bounds; a bound that holds at any stop never widens."""
+    """Turning the sign mirrors the bounds; they widen only where certainty refutes the older one.
+
+    A running bound misses with probability alpha. Once the values drawn leave nothing beyond it
+    possible, what is certain counts.
+    """
     count = data.draw(st.integers(1, len(values)))
     less = Draws(np.array(values[: max(1, count - 3)]), np.ones(len(values)))
     draws = Draws(np.array(values[:count]), np.ones(len(values)))
@@ -110,8 +114,19 @@ def test_bounds_mirror_and_narrow_with_more_draws(values, data):
     bounds, before = anytime_bounds(draws, alpha=0.05), anytime_bounds(less, alpha=0.05)
 
     assert bounds == pytest.approx(anytime_bounds(draws.mirrored(), alpha=0.05).mirrored())
-    assert bounds.upper <= before.upper + 1e-9
-    assert bounds.lower >= before.lower - 1e-9
+    low, high = draws.possible()
+    assert bounds.upper <= max(before.upper, low) + 1e-9
+    assert bounds.lower >= min(before.lower, high) - 1e-9
+
+
+def test_what_is_certain_refutes_a_running_bound_that_missed():
+    """An order that hides its losses until the end: at the end the bound is their mean."""
+    values = np.array([-1.0] * 3 + [0.0] * 4 + [-1.0] * 17)
+    before = anytime_bounds(Draws(values[:21], np.ones(24)), alpha=0.05)
+    whole = anytime_bounds(Draws(values, np.ones(24)), alpha=0.05)
+
+    assert before.lower > values.mean()
+    assert whole == pytest.approx((values.mean(), values.mean()))
 
 
 @given(st.lists(st.sampled_from([-1.0, 0.0, 0.25, 1.0]), min_size=1, max_size=50))
