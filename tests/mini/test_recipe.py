@@ -125,13 +125,16 @@ def test_packed_rows_equal_plain_prompts(
         embeds[:, batch.first_slot : batch.first_slot + slots] = visual
     decoder = model.model.language_model
     decoder.config._attn_implementation = ATTENTION
-    packed = decoder(
-        inputs_embeds=embeds,
-        position_ids=batch.positions,
-        attention_mask=torch.zeros(1, 1, 1, 1),
-        use_cache=False,
-        layout=batch.layout,
-    ).last_hidden_state
+    layout = batch.layout
+    packed = layout.unfold(
+        decoder(
+            inputs_embeds=layout.fold(embeds),
+            position_ids=layout.fold(batch.positions.expand(2, -1)),
+            attention_mask=torch.zeros(1, 1, 1, 1),
+            use_cache=False,
+            layout=layout,
+        ).last_hidden_state
+    )
     decoder.config._attn_implementation = "sdpa"
     segments = (batch.cols - batch.layout.prefix) // batch.layout.length
     for r, questions in enumerate(rows):

@@ -46,8 +46,9 @@ SHAPES: Mapping[str, tuple[int, int]] = {
 ASKED_ROWS = 12
 ASKED_QUESTIONS = {"open": 14, "short": 8, "letters": 6, "hinted": 4, "math": 4, "class": 3}
 DRILL_ROWS = 64
-#: Letters are harder than yes and no, so drills ask for them more often.
-DRILLS = {"letters": 0.6, "short": 0.25, "problems": 0.15}
+DRILLS = {"letters": 0.5, "short": 0.2, "problems": 0.12, "hinted": 0.18}
+"""Shares of the families of drills. Letters are harder than yes and no; a hint takes two steps:
+from what is shown to what the hint says of it, and then to its letter."""
 
 
 class Drill(NamedTuple):
@@ -100,7 +101,7 @@ def draw_drill(world: World, rng: Random) -> tuple[str, Drill]:
         rng: Source of all choices.
 
     Returns:
-        The family ("letters", "short" for yes/no, "problems") and the drill.
+        The family ("letters", "short" for yes/no, "problems", "hinted") and the drill.
     """
     family = pick(DRILLS, rng)
     if family == "problems":
@@ -110,16 +111,23 @@ def draw_drill(world: World, rng: Random) -> tuple[str, Drill]:
     while len(rows) < DRILL_ROWS:
         i = rng.randrange(len(world))
         facts = facts_asked(world, i, family=family)
-        facts = [f for f in facts if family == "letters" or f.claim]
+        facts = [f for f in facts if _drilled(f, family=family)]
         if not facts:
             continue
         fact = rng.choice(facts)
         said = f"{fact.ask or fact.claim.format(fact.answer)} {fact.answer}"
+        if family == "hinted":
+            said = world.caption(i)
         if family == "short":
             fact = Fact(fact.topic, "", fact.claim, fact.answer, fact.wrong)
         texts.append(said)
         rows.append([draw_question(KINDS[world.kinds[i]], fact, rng, family=family)])
     return family, Drill(texts, rows)
+
+
+def _drilled(fact: Fact, *, family: str) -> bool:
+    """Whether a family of drills asks for a fact."""
+    return bool({"short": fact.claim, "hinted": fact.hint}.get(family, True))
 
 
 def draw_problems(rng: Random) -> Drill:

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 
 from ipllvm_spec.mini.questions.base import seeded
-from ipllvm_spec.mini.recipe.device import autocast
+from ipllvm_spec.mini.recipe.device import autocast, compute_dtype
 from ipllvm_spec.mini.recipe.draws import draw_asked, draw_drill, draw_scenes, pick
 from ipllvm_spec.mini.recipe.losses import Helpers, answer_loss
 from ipllvm_spec.mini.recipe.optim import Optimizer
@@ -63,7 +63,8 @@ class Material:
 
     def visual(self, model: Any, index: list[int]) -> torch.Tensor:
         """The visual tokens of some scenes, (n, slots, d)."""
-        tokens = visual_tokens(self.family, model, self.features[index].to(model.device))
+        features = self.features[index].to(model.device, compute_dtype())
+        tokens = visual_tokens(self.family, model, features)
         if self.shuffled:
             order = torch.rand(tokens.shape[:2]).argsort(dim=1).to(tokens.device)
             tokens = tokens.gather(1, order[..., None].expand_as(tokens))

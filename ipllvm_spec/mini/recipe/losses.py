@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ipllvm_spec.mini.recipe.device import compute_dtype
 from ipllvm_spec.mini.recipe.packing import Batch
 
 
@@ -85,23 +86,28 @@ def run_packed(
         states: whether the states of all layers are wanted.
 
     Returns:
-        The decoder's output.
+        The decoder's output, its states laid out as (b, s, d).
     """
     decoder = model.get_decoder()
     embeds = decoder.get_input_embeddings()(batch.ids)
     if visual is not None:
         at, n = batch.first_slot, visual.shape[1]
         embeds = torch.cat([embeds[:, :at], visual.to(embeds.dtype), embeds[:, at + n :]], dim=1)
-    return decoder(
+    layout = batch.layout
+    out = decoder(
         # a residual stream in the precision the model ships in, which is also faster
-        inputs_embeds=embeds.bfloat16(),
-        position_ids=batch.positions,
+        inputs_embeds=layout.fold(embeds.to(compute_dtype())),
+        position_ids=layout.fold(batch.positions.expand(layout.rows, -1)),
         # any 4-D mask keeps the library from building its own; the packed attention needs none
         attention_mask=torch.zeros(1, 1, 1, 1),
         use_cache=False,
-        layout=batch.layout,
+        layout=layout,
         output_hidden_states=states,
     )
+    out.last_hidden_state = layout.unfold(out.last_hidden_state)
+    if states:
+        out.hidden_states = tuple(layout.unfold(state) for state in out.hidden_states)
+    return out
 
 
 def answer_loss(

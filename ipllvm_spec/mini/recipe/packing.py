@@ -25,11 +25,33 @@ ATTENTION = "packed_segments"
 
 
 class Layout(NamedTuple):
-    """Shape of a packed row: prefix length, number of segments, padded length of a segment."""
+    """Shape of a packed row: prefix length, number of segments, padded length of a segment.
+
+    The decoder sees the tokens alone, one after the other; `kept` says where each lies in the
+    padded table, flattened. Only the attention unfolds it: everything else, which is most of a
+    small decoder's time, would be spent on padding for a fifth and more.
+    """
 
     prefix: int
     segments: int
     length: int
+    rows: int
+    kept: torch.Tensor
+
+    @property
+    def width(self) -> int:
+        """Places of a padded row."""
+        return self.prefix + self.segments * self.length
+
+    def unfold(self, flat: torch.Tensor) -> torch.Tensor:
+        """Lays (1, tokens, ...) out as (rows, width, ...), with zeros where nothing is."""
+        empty = flat.new_zeros(self.rows * self.width, *flat.shape[2:])
+        full = empty.index_copy(0, self.kept, flat[0])
+        return full.view(self.rows, self.width, *flat.shape[2:])
+
+    def fold(self, table: torch.Tensor) -> torch.Tensor:
+        """The inverse: (rows, width, ...) to (1, tokens, ...)."""
+        return table.flatten(0, 1).index_select(0, self.kept)[None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +98,8 @@ class Batch:
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), torch.Tensor)
         }
-        return replace(self, **moved)
+        layout = self.layout._replace(kept=self.layout.kept.to(device))
+        return replace(self, layout=layout, **moved)
 
 
 def option_ends(question: Question) -> list[int]:
@@ -125,14 +148,17 @@ def packed_attention(
     layout: Layout,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of packed rows; heads are (b, h, s, d)."""
+    """Attention of packed rows; heads are (1, h, tokens, d)."""
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
     key, value = key.to(query.dtype), value.to(query.dtype)
     query = query * scaling
+    query, key, value = (
+        layout.unfold(x.transpose(1, 2)).transpose(1, 2) for x in (query, key, value)
+    )
     b, h, _s, d = query.shape
-    p, k, n = layout
+    p, k, n = layout.prefix, layout.segments, layout.length
 
     def split(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return x[:, :, :p], x[:, :, p:].reshape(b, h, k, n, d)
@@ -146,7 +172,7 @@ def packed_attention(
     tail = (weights[..., :p].reshape(b, h, k * n, p) @ vp).reshape(b, h, k, n, d)
     tail = tail + weights[..., p:] @ vs
     out = torch.cat([head, tail.reshape(b, h, k * n, d)], dim=2)
-    return out.transpose(1, 2).contiguous(), None
+    return layout.fold(out.transpose(1, 2)), None
 
 
 AttentionInterface.register(ATTENTION, packed_attention)
@@ -194,7 +220,8 @@ class Packer:
         ids = self._backend.encode_batch(asks + says + known, add_special_tokens=False)
         pieces = [(ids[i].ids, [*ids[len(flat) + i].ids, self._stop]) for i in range(len(flat))]
         length = max(len(a) + len(b) for a, b in pieces)
-        layout = Layout(len(prefix), count, length)
+        kept = np.zeros((len(rows), len(prefix) + count * length), dtype=np.bool_)
+        kept[:, : len(prefix)] = True
         table = np.zeros((len(rows), len(prefix) + count * length), dtype=np.int64)
         table[:, : len(prefix)] = prefix
         picks: list[tuple[int, int, int]] = []
@@ -205,6 +232,7 @@ class Packer:
         for i, (ask, say) in enumerate(pieces):
             row, at = i // count, len(prefix) + (i % count) * length
             table[row, at : at + len(ask) + len(say)] = [*ask, *say]
+            kept[row, at : at + len(ask) + len(say)] = True
             first = at + len(ask) - 1
             picks += [(row, first + j, token) for j, token in enumerate(say)]
             caption = flat[i].label.endswith("caption")
@@ -225,7 +253,9 @@ class Packer:
             ids=torch.from_numpy(table),
             first_slot=len(self._head_ids),
             positions=torch.from_numpy(np.concatenate([np.arange(len(prefix)), tail]))[None],
-            layout=layout,
+            layout=Layout(
+                len(prefix), count, length, len(rows), torch.from_numpy(kept.ravel().nonzero()[0])
+            ),
             rows=torch.from_numpy(where[:, 0]),
             cols=torch.from_numpy(where[:, 1]),
             targets=torch.from_numpy(where[:, 2]),
