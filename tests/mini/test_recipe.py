@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,8 +18,10 @@ from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.formats import draw_questions
 from ipllvm_spec.mini.recipe import assemble as assembling
 from ipllvm_spec.mini.recipe import stages, towers, train
+from ipllvm_spec.mini.recipe.evaluate import held_out_accuracy, language_accuracy
 from ipllvm_spec.mini.recipe.language import new_language_model
 from ipllvm_spec.mini.recipe.packing import ATTENTION, Packer
+from ipllvm_spec.mini.recipe.saving import to_shipped
 from ipllvm_spec.mini.recipe.tokens import IMAGE, load_backend, wrap
 from ipllvm_spec.mini.recipe.visual import slots_of, tower_features, visual_tokens
 from ipllvm_spec.mini.recipe.world import World, make_world
@@ -155,6 +158,27 @@ def test_packed_rows_equal_plain_prompts(
             torch.testing.assert_close(packed[r, batch.cols[here[0]]], alone, atol=1e-4, rtol=1e-4)
             answer = backend.decode(batch.targets[here].tolist(), skip_special_tokens=True)
             assert answer == question.answer
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_rounded_model_is_measured_as_it_ships(
+    family: str, models: dict[str, Any], world: World, backend: Tokenizer
+) -> None:
+    """What a stage measures after its last step is the model in the precision it is saved in."""
+    model = deepcopy(models[family])
+    features = tower_features(family, model.model.vision_tower, world.pixels, dtype=model.dtype)
+    to_shipped(model)
+    assert model.dtype == torch.bfloat16
+    found = held_out_accuracy(model, world, features, backend, family=family, shuffled=True)
+    assert 0 <= found["all"] <= 1
+    assert any("/" in name for name in found)
+
+
+def test_a_rounded_language_model_is_measured_as_it_ships(world: World, backend: Tokenizer) -> None:
+    """The same for a stage of text alone."""
+    model = new_language_model(backend, style="llama")
+    to_shipped(model)
+    assert set(language_accuracy(model, world, backend)) > {"all"}
 
 
 @pytest.mark.parametrize("family", ["llava", "llava_next"])

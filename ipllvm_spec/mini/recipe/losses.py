@@ -94,9 +94,10 @@ def run_packed(
         at, n = batch.first_slot, visual.shape[1]
         embeds = torch.cat([embeds[:, :at], visual.to(embeds.dtype), embeds[:, at + n :]], dim=1)
     layout = batch.layout
+    # a model that was rounded already runs as it ships; one in training as is fastest
+    dtype = compute_dtype() if embeds.dtype == torch.float32 else embeds.dtype
     out = decoder(
-        # a residual stream in the precision the model ships in, which is also faster
-        inputs_embeds=layout.fold(embeds.to(compute_dtype())),
+        inputs_embeds=layout.fold(embeds.to(dtype)),
         position_ids=layout.fold(batch.positions.expand(layout.rows, -1)),
         # any 4-D mask keeps the library from building its own; the packed attention needs none
         attention_mask=torch.zeros(1, 1, 1, 1),
