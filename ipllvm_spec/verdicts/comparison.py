@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ipllvm_spec.verdicts.measurement import Floats, Mask, Measurement
+from ipllvm_spec.verdicts.mixture import Mixture
 from ipllvm_spec.verdicts.streams import ArrayStream, Scores, Stream
 from ipllvm_spec.verdicts.verdict import Outcome, Verdict
 
@@ -29,8 +30,8 @@ class Comparison:
         other: Under the intervention or the control.
     """
 
-    intact: Measurement
-    other: Measurement
+    intact: Measurement | Mixture
+    other: Measurement | Mixture
 
     @property
     def weights(self) -> Floats:

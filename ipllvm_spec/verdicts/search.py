@@ -137,10 +137,11 @@ class OrderSearch:
             )
             return verdict, (self.comparison(),)
         for candidate in candidates:
-            comparison = self.comparison(candidate)
+            other = self._measure(candidate)
+            comparison = Comparison(self._intact, other)
             verdict = judge_worst(
                 self._report(candidate),
-                self._held_out(comparison),
+                self._held_out(other),
                 limit,
                 n_total=self._intact.n_total,
                 alpha=alpha / len(candidates),
@@ -184,26 +185,26 @@ class OrderSearch:
             found="" if found is None else repr(found),
         )
 
-    def comparison(self, found: Intervention | None = None) -> Comparison:
-        """Returns the intact measurement beside one under what was found, if anything was."""
-        other = self._intact if found is None else self._measure(found)
-        return Comparison(self._intact, other)
+    def comparison(self) -> Comparison:
+        """Returns the intact measurement beside itself: nothing was found to compare it with."""
+        return Comparison(self._intact, self._intact)
 
-    def _held_out(self, comparison: Comparison) -> ArrayStream:
+    def _held_out(self, other: Measurement) -> ArrayStream:
         """Scores of the second half of the seeded order, which the search never touches."""
-        clusters = comparison.clusters
-        start = max(self._units, comparison.available // 2)
+        intact = self._intact
+        clusters = intact.sheet.clusters
+        start = max(self._units, intact.available // 2)
         # From the next window on: half a window would be computed and thrown away.
         aligned = -(-start // WINDOW_UNITS) * WINDOW_UNITS
-        start = aligned if aligned < comparison.available else start
+        start = aligned if aligned < intact.available else start
         # A cluster must not lie on both sides.
-        while 0 < start < comparison.available and clusters[start] == clusters[start - 1]:
+        while 0 < start < intact.available and clusters[start] == clusters[start - 1]:
             start += 1
-        stop = comparison.available
-        scores = Scores(comparison.intact.window(start, stop), comparison.other.window(start, stop))
+        stop = intact.available
+        scores = Scores(intact.window(start, stop), other.window(start, stop))
         return ArrayStream(
             scores,
-            weights=comparison.weights[start:stop],
+            weights=intact.sheet.weights[start:stop],
             clusters=clusters[start:stop],
             available=stop - start,
         )
