@@ -42,6 +42,8 @@ def compared_with(record: Record) -> str:
     """
     if record.verdict.statistic == "worst_drop":
         return "worst order"
+    if record.verdict.statistic == "contrast":
+        return "contrast"
     changed = condition(record.intervention)
     return changed if changed != "intact" else condition(record.control)
 

@@ -65,7 +65,8 @@ class Case:
         sources: Where each benchmark's items come from.
         profile: Name of the profile.
         mode: Protocol mode of the benchmarks.
-        repeats: Seeded repeats of the intervention.
+        repeats: Seeded repeats of the intervention, and of each of a sweep.
+        sweep: What the profile measures of the claim's sweep.
         units: Cut to the first units of the seeded order; None measures all.
         examples: Interventions that a search tries; 0 when the claim does not search.
         expectation: The predicted verdict when it is not PASS.
@@ -82,6 +83,7 @@ class Case:
     profile: str
     mode: Mode
     repeats: int
+    sweep: tuple[Intervention, ...]
     units: int | None
     examples: int
     expectation: Expectation | None
@@ -130,6 +132,7 @@ class Case:
                 found += [Condition(claim.intervention, repeat) for repeat in range(repeats)]
             if claim.control is not None:
                 found.append(Condition(claim.control, 0))
+        found += [Condition(one, repeat) for one in self.sweep for repeat in range(self.repeats)]
         return tuple(dict.fromkeys(found))
 
     def __str__(self) -> str:

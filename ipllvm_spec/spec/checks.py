@@ -17,6 +17,7 @@ from ipllvm_spec.spec.schema import (
     Expectation,
     glob_matches,
 )
+from ipllvm_spec.spec.sweeps import check_levels, within
 
 if TYPE_CHECKING:
     from ipllvm_spec.spec.suite import Suite
@@ -29,6 +30,8 @@ _REQUIRED = {
     "gap": "control",
     "average_drop": "aggregate",
     "worst_drop": "search",
+    "contrast": "sweep",
+    "every_drop": "sweep",
 }
 
 
@@ -48,6 +51,7 @@ def check_suite(suite: Suite) -> None:
             _check_names(suite, claim, where)
             _check_modes(suite, claim, where)
             _check_shape(claim, where)
+            _check_levels(suite, claim, where)
             _check_contradictions(claim, where)
             _check_guards(suite, claim, where)
             _check_reachable(suite, claim, where)
@@ -80,6 +84,7 @@ def _check_profiles(suite: Suite) -> None:
             _known("benchmark", name, suite.benchmarks, f"{where}.one_benchmark")
         for control in profile.controls or ():
             _known("intervention", control, INTERVENTIONS, f"{where}.controls")
+        check_levels(profile.levels, f"{where}.levels")
 
 
 def _check_names(suite: Suite, claim: Claim, where: str) -> None:
@@ -116,18 +121,30 @@ def _check_shape(claim: Claim, where: str) -> None:
     """Demands the keys that the statistic needs and no others."""
     statistic = claim.limit.statistic
     needed = _REQUIRED[statistic]
-    if getattr(claim, needed) is None:
+    if not getattr(claim, needed):
         raise SpecError(f"{where}: statistic '{statistic}' needs the key '{needed}'")
     for other, key in _REQUIRED.items():
         # Intervention is free: averages and searches have one too.
-        if key not in (needed, "intervention") and getattr(claim, key) is not None:
+        if key not in (needed, "intervention") and getattr(claim, key):
             raise SpecError(f"{where}: key '{key}' belongs to statistic '{other}'")
-    if claim.intervention is None and statistic != "gap":
+    if claim.intervention is None and needed not in ("control", "sweep"):
         raise SpecError(f"{where}: statistic '{statistic}' needs the key 'intervention'")
+    if claim.intervention is not None and claim.sweep:
+        raise SpecError(f"{where}: a sweep stands in the place of an intervention; remove one")
     if claim.reported and claim.aggregate is None:
         raise SpecError(f"{where}: key 'reported' belongs to statistic 'average_drop'")
     if claim.aggregate and len(claim.benchmarks) < 2:
         raise SpecError(f"{where}.benchmarks: an aggregate needs at least two")
+
+
+def _check_levels(suite: Suite, claim: Claim, where: str) -> None:
+    """Demands that every profile measures something of a sweep."""
+    for profile in suite.profiles.values():
+        if claim.sweep and not within(claim.sweep, profile.levels):
+            raise SpecError(
+                f"profiles.toml: profile.{profile.name}.levels: nothing is left of {where}.sweep; "
+                "name at least one of its values"
+            )
 
 
 def _check_contradictions(claim: Claim, where: str) -> None:
@@ -135,6 +152,8 @@ def _check_contradictions(claim: Claim, where: str) -> None:
         value: Intervention | None = getattr(claim, key)
         if value is not None and not value.steps():
             raise SpecError(f"{where}.{key}: identity changes nothing, so there is nothing to see")
+    if any(not one.steps() for one in claim.sweep):
+        raise SpecError(f"{where}.sweep: identity is measured anyway; leave it out")
     if claim.search is not None:
         if not isinstance(claim.intervention, PermuteTokens) or claim.intervention.order:
             raise SpecError(f"{where}.intervention: a search needs permute_tokens without order")

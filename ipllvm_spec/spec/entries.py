@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -115,6 +116,8 @@ class Profile(Frozen):
         one_benchmark: Measure each claim on one benchmark: the first of these that the claim
             declares, else the claim's first. Empty measures all.
         mode: Protocol mode of the benchmarks, unless a claim declares its own.
+        levels: What is measured of sweeps, by ``<intervention>.<parameter>``; a sweep without an
+            entry is measured whole.
         max_prompts: Budget for the default models on their default data; None for no budget.
     """
 
@@ -125,4 +128,5 @@ class Profile(Frozen):
     controls: tuple[str, ...] | None = None
     one_benchmark: tuple[str, ...] = ()
     mode: Mode = "standard"
+    levels: Mapping[str, tuple[Any, ...]] = Field(default_factory=dict)
     max_prompts: int | None = Field(default=None, ge=1)

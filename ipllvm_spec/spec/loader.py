@@ -22,6 +22,7 @@ from ipllvm_spec.spec.interventions import parse_intervention
 from ipllvm_spec.spec.paper import Paper
 from ipllvm_spec.spec.schema import STATISTICS, Claim, Expectation, Limit, Property, Search
 from ipllvm_spec.spec.suite import Suite
+from ipllvm_spec.spec.sweeps import parse_sweep
 
 SPECS = Path(__file__).parent.parent / "specs"
 #: Files of a spec folder that are registries; every other TOML file is a property.
@@ -179,10 +180,11 @@ def _claim(where: str, claim_id: str, table: Mapping[str, Any], inherited: dict[
     if "limit" not in values:
         raise SpecError(f"{where}: missing key 'limit'")
     values["limit"] = _limit(f"{where}.limit", values["limit"], target)
-    for key in ("intervention", "control"):
+    parsers = {"intervention": parse_intervention, "control": parse_intervention}
+    for key, parse in {**parsers, "sweep": parse_sweep}.items():
         if key in values:
             try:
-                values[key] = parse_intervention(values[key])
+                values[key] = parse(values[key])
             except SpecError as error:
                 advice = f"; {error.advice}" if error.advice else ""
                 raise SpecError(f"{where}.{key}: {error.problem}{advice}") from None

@@ -53,6 +53,8 @@ STATISTICS: Mapping[str, str] = {
     "gap": "intact minus control, mean over units",
     "average_drop": "an aggregate of the drops of several benchmarks",
     "worst_drop": "the drop under the worst intervention that a search found, on held-out units",
+    "contrast": "mean score under some conditions of a sweep minus that under others",
+    "every_drop": "the largest of the drops under the conditions of a sweep",
 }
 #: Ways to combine benchmarks of different scales (properties.md, section 15).
 AGGREGATES: Mapping[str, str] = {
@@ -176,6 +178,7 @@ class Claim(Frozen):
         mode: Protocol mode of these benchmarks; None for the profile's.
         intervention: What is compared with the intact run; for a search, the template whose
             order is searched for.
+        sweep: The intervention at several strengths or places, for statistics over conditions.
         control: The control condition, for guards.
         repeats: Seeded repetitions of the intervention; a profile may cap them.
         limit: The limit.
@@ -195,6 +198,7 @@ class Claim(Frozen):
     benchmarks: tuple[str, ...] = Field(min_length=1)
     mode: Mode | None = None
     intervention: Intervention | None = None
+    sweep: tuple[Intervention, ...] = ()
     control: Intervention | None = None
     repeats: int = Field(default=1, ge=1, le=100)
     limit: Limit
@@ -209,10 +213,11 @@ class Claim(Frozen):
 
     @field_serializer("intervention", "control")
     def _by_name(self, value: Intervention | None) -> list[dict[str, Any]] | None:
-        # Fields alone do not say which intervention they belong to.
-        if value is None:
-            return None
-        return [{step.name: step.model_dump(mode="json")} for step in value.steps()]
+        return None if value is None else _named_steps(value)
+
+    @field_serializer("sweep")
+    def _all_by_name(self, values: tuple[Intervention, ...]) -> list[list[dict[str, Any]]]:
+        return [_named_steps(value) for value in values]
 
     @property
     def property_id(self) -> str:
@@ -226,7 +231,8 @@ class Claim(Frozen):
 
     def needs(self) -> frozenset[str]:
         """Returns the capabilities a model must have for the claim to be decidable."""
-        parts = [part.needs() for part in (self.intervention, self.control) if part is not None]
+        values = (self.intervention, self.control, *self.sweep)
+        parts = [value.needs() for value in values if value is not None]
         return frozenset(self.property_needs).union(*parts)
 
     def expectation(self, model: str, benchmark: str) -> Expectation | None:
@@ -249,6 +255,11 @@ class Property(Frozen):
     needs: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = Field(min_length=1)
     file: str = ""
+
+
+def _named_steps(value: Intervention) -> list[dict[str, Any]]:
+    # Fields alone do not say which intervention they belong to.
+    return [{step.name: step.model_dump(mode="json")} for step in value.steps()]
 
 
 def glob_matches(pattern: str, text: str) -> bool:

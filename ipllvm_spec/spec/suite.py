@@ -10,6 +10,7 @@ from ipllvm_spec.spec.cases import Case, Source, is_path, split_ref
 from ipllvm_spec.spec.entries import BenchmarkEntry, Data, ModelEntry, Profile
 from ipllvm_spec.spec.paper import Paper, PrintedCell
 from ipllvm_spec.spec.schema import AVERAGE, Claim, Property
+from ipllvm_spec.spec.sweeps import within
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ class Suite:
                         profile=chosen.name,
                         mode=chosen_mode,
                         repeats=min(claim.repeats, chosen.max_repeats or claim.repeats),
+                        sweep=within(claim.sweep, chosen.levels),
                         units=cut,
                         examples=claim.search.examples.of(chosen.name) if claim.search else 0,
                         expectation=claim.expectation(ref, benchmark or AVERAGE),

@@ -9,10 +9,12 @@ from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Identity
 from ipllvm_spec.verdicts.average import Part, judge_average
 from ipllvm_spec.verdicts.comparison import Comparison, too_many_excluded, with_exclusions
-from ipllvm_spec.verdicts.frame import Frame
+from ipllvm_spec.verdicts.every import worst_of
+from ipllvm_spec.verdicts.frame import ALPHA, Frame
 from ipllvm_spec.verdicts.guard import guard
-from ipllvm_spec.verdicts.judge import judge_drop, judge_gap
+from ipllvm_spec.verdicts.judge import judge_contrast, judge_drop, judge_gap, judge_one_drop
 from ipllvm_spec.verdicts.measurement import Measurement, Sheets
+from ipllvm_spec.verdicts.mixture import Mixture, described
 from ipllvm_spec.verdicts.search import OrderSearch
 from ipllvm_spec.verdicts.verdict import UNSCORED, Outcome, Verdict
 
@@ -56,6 +58,27 @@ class Judge:
         pair = Comparison(intact, other)
         return Decision(self._guarded(self._single(self.case, pair, judge_gap), self.case), (pair,))
 
+    def contrast(self, more: Measurement | Mixture, less: Measurement | Mixture) -> Decision:
+        """Decides how far one mean of conditions lies above another, unit by unit."""
+        pair = Comparison(more, less)
+        verdict = self._single(self.case, pair, judge_contrast)
+        sides = {"more": described(more), "less": described(less)}
+        verdict = replace(verdict, details={**verdict.details, **sides})
+        return Decision(self._guarded(verdict, self.case), (pair,))
+
+    def every_drop(self, intact: Measurement, others: Iterable[Measurement]) -> Decision:
+        """Decides the largest of the drops under several conditions.
+
+        "Every drop is at most" is an intersection of claims: it passes when each passes at the
+        full error rate, without a correction. A FAIL is one of several, so each is asked at its
+        share of the rate.
+        """
+        pairs = [Comparison(intact, other) for other in others]
+        verdict, pair = worst_of(
+            pairs, lambda pair, alpha: self._single(self.case, pair, judge_one_drop, alpha=alpha)
+        )
+        return Decision(self._guarded(verdict, self.case), (pair,))
+
     def average_drop(self, pairs: Iterable[tuple[Measurement, Measurement]]) -> Decision:
         """Decides an aggregate of the drops on all benchmarks of the case that can be scored.
 
@@ -96,7 +119,14 @@ class Judge:
         verdict, comparisons = search.decide(self.case.claim.limit)
         return Decision(self._guarded(verdict, self.case), comparisons)
 
-    def _single(self, case: Case, pair: Comparison, judge: Callable[..., Verdict]) -> Verdict:
+    def _single(
+        self,
+        case: Case,
+        pair: Comparison,
+        judge: Callable[..., Verdict],
+        *,
+        alpha: float = ALPHA,
+    ) -> Verdict:
         if pair.unscored:
             return _unscored(case, (pair,))
         claim = case.claim
@@ -110,6 +140,7 @@ class Judge:
             early_stop=claim.early_stop and not pair.judged,
             suite_size=self.suite_size,
             measure_below_floor=True,
+            alpha=alpha,
         )
         return with_exclusions(verdict, [pair])
 

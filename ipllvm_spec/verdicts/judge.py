@@ -7,6 +7,8 @@ recovered from their floats, and the limit is the decimal that the spec holds.
 
 from __future__ import annotations
 
+from functools import partial
+
 from ipllvm_spec.errors import SpecError
 from ipllvm_spec.spec.schema import Limit
 from ipllvm_spec.verdicts.census import judge_benchmark
@@ -16,20 +18,22 @@ from ipllvm_spec.verdicts.streams import Layout, Stream
 from ipllvm_spec.verdicts.verdict import Verdict
 
 
-def judge_drop(
+def judge_limit(
     stream: Stream,
     limit: Limit,
     *,
+    statistic: str,
     early_stop: bool = False,
     suite_size: int = 1,
     measure_below_floor: bool = False,
     alpha: float = ALPHA,
 ) -> Verdict:
-    """Decides a limit on how much is lost from ``intact`` to ``other``.
+    """Decides a limit on the mean difference of two sides, ``intact - other``.
 
     Args:
         stream: Paired scores; ``available < n_total`` marks a cut measurement.
-        limit: A limit of the statistic ``drop``; its ``target`` says what is decided about.
+        limit: A limit of the statistic; its ``target`` says what is decided about.
+        statistic: What the check decides, by its name in the spec.
         early_stop: Whether measuring may stop early (target ``benchmark`` only; a population
             claim is always measured whole).
         suite_size: Number of checks in the run; an early FAIL must hold for all together.
@@ -40,48 +44,6 @@ def judge_drop(
     Raises:
         SpecError: When the limit bounds another statistic.
     """
-    return _judge(
-        stream,
-        limit,
-        statistic="drop",
-        early_stop=early_stop,
-        suite_size=suite_size,
-        measure_below_floor=measure_below_floor,
-        alpha=alpha,
-    )
-
-
-def judge_gap(
-    stream: Stream,
-    limit: Limit,
-    *,
-    early_stop: bool = False,
-    suite_size: int = 1,
-    measure_below_floor: bool = False,
-    alpha: float = ALPHA,
-) -> Verdict:
-    """Decides a limit on how far ``intact`` lies above a control. Arguments as ``judge_drop``."""
-    return _judge(
-        stream,
-        limit,
-        statistic="gap",
-        early_stop=early_stop,
-        suite_size=suite_size,
-        measure_below_floor=measure_below_floor,
-        alpha=alpha,
-    )
-
-
-def _judge(
-    stream: Stream,
-    limit: Limit,
-    *,
-    statistic: str,
-    early_stop: bool,
-    suite_size: int,
-    measure_below_floor: bool,
-    alpha: float,
-) -> Verdict:
     require_statistic(limit, statistic)
     layout = Layout.of(stream)
     cut = stream.available < layout.n_total
@@ -96,6 +58,17 @@ def _judge(
         suite_size=suite_size,
         measure_below_floor=measure_below_floor,
     )
+
+
+#: How much is lost from ``intact`` to ``other``.
+judge_drop = partial(judge_limit, statistic="drop")
+#: How far ``intact`` lies above a control.
+judge_gap = partial(judge_limit, statistic="gap")
+#: How far one mean of conditions lies above another. The units are the replicates, never the
+#: conditions.
+judge_contrast = partial(judge_limit, statistic="contrast")
+#: How much is lost under one of the conditions of a sweep.
+judge_one_drop = partial(judge_limit, statistic="every_drop")
 
 
 def require_statistic(limit: Limit, statistic: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -142,6 +142,20 @@ class Mixture:
         """Raw answers under every condition to the items of a unit, one text an item."""
         answers = [term.measurement.texts(position) for term in self.terms]
         return tuple(" | ".join(row) for row in zip_longest(*answers, fillvalue=""))
+
+
+def described(side: Measurement | Mixture) -> list[dict[str, Any]]:
+    """JSON data about what one side of a contrast is made of."""
+    terms = side.terms if isinstance(side, Mixture) else (Term(1.0, side),)
+    return [
+        {
+            "weight": term.weight,
+            "model": term.measurement.cells[0].model,
+            "intervention": term.measurement.intervention.canonical(),
+            "repeats": len(term.measurement.cells),
+        }
+        for term in terms
+    ]
 
 
 def mean_of(measurements: Sequence[Measurement]) -> Mixture:

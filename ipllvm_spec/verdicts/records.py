@@ -7,10 +7,11 @@ from pathlib import Path
 
 from ipllvm_spec.errors import StoreError
 from ipllvm_spec.spec.cases import Case
-from ipllvm_spec.spec.interventions import Identity
+from ipllvm_spec.spec.interventions import Identity, Intervention
 from ipllvm_spec.spec.suite import Suite
 from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.decide import Decision
+from ipllvm_spec.verdicts.measurement import Measurement
 from ipllvm_spec.verdicts.record import Expected, Measured, Record
 
 MERGED = "records.jsonl"
@@ -31,8 +32,6 @@ def make_record(
     """
     claim, expectation = case.claim, case.expectation
     prop = suite.properties[claim.property_id]
-    control = claim.control if claim.control is not None else Identity()
-    changed = claim.intervention if claim.intervention is not None else control
     return Record(
         run_id=run_id,
         property_id=prop.id,
@@ -45,7 +44,7 @@ def make_record(
         benchmark=case.benchmark,
         mode=case.mode,
         case=case.key,
-        intervention=changed.canonical(),
+        intervention=_changed(case, decision).canonical(),
         control=Identity().canonical(),
         repeats=max((len(pair.other.cells) for pair in decision.comparisons), default=1),
         verdict=decision.verdict,
@@ -56,6 +55,15 @@ def make_record(
         rerun=f"pytest '{node}' -n 0 --models {case.model} {options}".rstrip(),
         spec_file=f"ipllvm_spec/specs/{prop.file}",
     )
+
+
+def _changed(case: Case, decision: Decision) -> Intervention:
+    """What was changed; of a sweep the condition that decided, of a contrast no single one."""
+    claim = case.claim
+    if not claim.sweep:
+        return claim.intervention or claim.control or Identity()
+    other = decision.comparisons[0].other
+    return other.intervention if isinstance(other, Measurement) else Identity()
 
 
 def _measured(case: Case, pair: Comparison, suite: Suite) -> Measured:

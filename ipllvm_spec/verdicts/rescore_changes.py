@@ -45,7 +45,8 @@ class Changes:
     Attributes:
         changed: The numbers that differ.
         same: How many do not.
-        open: How many could not be compared: searched orders, or answers that are not all here.
+        open: How many could not be compared: searched orders, contrasts, or answers that are not
+            all here.
     """
 
     changed: tuple[Change, ...]
@@ -108,8 +109,9 @@ def _numbers(
     other = _cells(record, part, scored, intervention=record.intervention)
     if record.intervention != record.control:
         other = other[: record.repeats] if len(other) >= record.repeats else []
-    # A search measures one frozen order on other units than those it starts with.
-    known = "search" not in record.verdict.details
+    # A search measures one frozen order on other units than those it starts with, and a side of
+    # a contrast is a mean of conditions.
+    known = not {"search", "more"} & set(record.verdict.details)
     for condition, before, cells in (
         ("intact", part.intact, intact),
         ("changed", part.other, other),

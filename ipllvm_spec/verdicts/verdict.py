@@ -28,7 +28,7 @@ class Verdict:
 
     Attributes:
         outcome: PASS, FAIL or INCONCLUSIVE.
-        statistic: What was limited: ``drop``, ``gap``, ``average_drop`` or ``worst_drop``.
+        statistic: What was limited: one of the spec's statistics, for example ``drop``.
         estimate: The statistic on the units measured; None when nothing was measured.
         lower: One-sided lower bound at ``1 - alpha``; None where none can be given.
         upper: One-sided upper bound at ``1 - alpha``; None where none can be given.
