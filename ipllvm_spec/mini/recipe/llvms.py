@@ -81,7 +81,7 @@ class Plan:
 
 PLANS: Mapping[str, Plan] = MappingProxyType(
     {
-        "mini-llava": Plan(
+        "mini-llava-draft": Plan(
             family="llava",
             tower="mini-clip",
             language="mini-lm-llama",
@@ -94,7 +94,18 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             scenes=48_000,
             shuffled=False,
             matrix_rate=2e-3,
+            why="mini-llava before its second round; not shipped.",
+        ),
+        "mini-llava": Plan(
+            family="llava",
+            tower="mini-clip",
+            language="mini-llava-draft",
+            phases=(Phase(3600, ASKED, drills=0.05, asked=True),),
+            scenes=48_000,
+            shuffled=False,
+            matrix_rate=1.5e-3,
             why="One grid of 64 visual tokens, always trained in reading order.",
+            seed=1,
         ),
         "mini-llava-shuffled": Plan(
             family="llava",
