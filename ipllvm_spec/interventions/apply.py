@@ -11,9 +11,10 @@ from PIL.Image import Image
 
 from ipllvm_spec.errors import InertInterventionError, SpecError
 from ipllvm_spec.interventions.base import VisualTokens
+from ipllvm_spec.interventions.groups import keep_group
 from ipllvm_spec.interventions.pixels import blank_image, same_pixels
 from ipllvm_spec.interventions.tokens import permute_tokens
-from ipllvm_spec.spec.interventions import BlankImage, Intervention, PermuteTokens
+from ipllvm_spec.spec.interventions import BlankImage, Intervention, KeepGroup, PermuteTokens
 from ipllvm_spec.spec.seeds import derive_seed
 
 
@@ -36,6 +37,7 @@ APPLIERS: Mapping[str, Applier | None] = MappingProxyType(
     {
         "identity": None,
         PermuteTokens.name: Applier("visual_tokens", permute_tokens),
+        KeepGroup.name: Applier("visual_tokens", keep_group),
         BlankImage.name: Applier("pixels", blank_image),
     }
 )
@@ -131,7 +133,7 @@ def apply_tokens(steps: Sequence[Step], visual: VisualTokens, *, draw: Draw) -> 
     Raises:
         InertInterventionError: When a step, or all together, left the input of the language model
             bit-identical: fewer than two tokens to permute, an explicit order that is the
-            identity, or steps that undo each other.
+            identity, a group that is the whole grid, or steps that undo each other.
     """
     result = visual
     for step in steps:
