@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -13,7 +13,12 @@ from ipllvm_spec.errors import InertInterventionError, SpecError
 from ipllvm_spec.interventions.base import VisualTokens
 from ipllvm_spec.interventions.pixels import blank_image, same_pixels
 from ipllvm_spec.interventions.tokens import permute_tokens
-from ipllvm_spec.spec.interventions import BlankImage, Intervention, PermuteTokens
+from ipllvm_spec.spec.interventions import (
+    BlankImage,
+    Intervention,
+    PermuteTokens,
+    TokenIntervention,
+)
 from ipllvm_spec.spec.seeds import derive_seed
 
 
@@ -66,7 +71,11 @@ class Step:
     def seed(self, draw: Draw) -> int:
         """Returns the seed of this step for one item and repeat, in [0, 2**63)."""
         return derive_seed(
-            draw.suite_seed, self.intervention.canonical(), self.index, draw.item_id, draw.repeat
+            draw.suite_seed,
+            self.intervention.drawn().canonical(),
+            self.index,
+            draw.item_id,
+            draw.repeat,
         )
 
 
@@ -136,14 +145,25 @@ def apply_tokens(steps: Sequence[Step], visual: VisualTokens, *, draw: Draw) -> 
     result = visual
     for step in steps:
         before = result
-        result = _applier(step.intervention).function(
-            step.intervention, before, seed=step.seed(draw)
-        )
+        result = _at_entrances(step, before, seed=step.seed(draw))
         if before.equals(result):
             raise _inert((step,), draw, f"all {visual.tokens.shape[0]} visual tokens")
     if len(steps) > 1 and visual.equals(result):
         raise _inert(steps, draw, f"all {visual.tokens.shape[0]} visual tokens")
     return result
+
+
+def _at_entrances(step: Step, visual: VisualTokens, *, seed: int) -> VisualTokens:
+    """Applies one step where it enters; the same seed makes the same change at both entrances."""
+    function = _applier(step.intervention).function
+    changed: VisualTokens = function(step.intervention, replace(visual, second=None), seed=seed)
+    second = visual.second
+    only = isinstance(step.intervention, TokenIntervention) and (
+        step.intervention.entrances == "language"
+    )
+    if second is not None and not only:
+        second = function(step.intervention, second, seed=seed)
+    return replace(changed, second=second)
 
 
 def _applier(step: Intervention) -> Applier:

@@ -33,11 +33,14 @@ class Encoded:
         pixels: Model inputs of the image (pixel_values, image_sizes, ...), batch dimension first;
             empty for a text-only prompt.
         n_visual: Number of placeholder tokens.
+        second_ids: (m,) int64 prompt of a family's second branch, its placeholder not expanded;
+            None where there is no second branch or it is not asked.
     """
 
     input_ids: torch.Tensor
     pixels: dict[str, torch.Tensor]
     n_visual: int
+    second_ids: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Adapter(Protocol):
     Attributes:
         family: Key in ``models.registry.FAMILIES``, for example ``llava``.
         capabilities: Sites at which interventions can enter: ``pixels``, ``visual_tokens``,
-            ``hidden``.
+            ``hidden``; and ``second_entrance`` where a second branch reads the image.
         identity: Weights, processor, dtype.
         attention: Attention implementation, part of the engine class in every key.
         n_layers: Number of decoder layers.

@@ -16,6 +16,7 @@ from ipllvm_spec.errors import SpecError, nearest
 
 Site = Literal["none", "pixels", "visual_tokens", "hidden"]
 Scope = Literal["patches", "all", "base_grid"]
+Entrances = Literal["both", "language"]
 
 
 class Intervention(BaseModel):
@@ -45,13 +46,24 @@ class Intervention(BaseModel):
 
     def needs(self) -> frozenset[str]:
         """Returns the capabilities that a model must have for this to be applicable."""
-        return frozenset(step.site for step in self.steps())
+        return frozenset(need for step in self.steps() for need in step.own_needs())
+
+    def own_needs(self) -> frozenset[str]:
+        """Returns what ``needs`` says of one elementary intervention."""
+        return frozenset({self.site})
+
+    def drawn(self) -> Intervention:
+        """Returns the value whose ``canonical()`` seeds the draws of an elementary intervention."""
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """Returns what ``canonical()`` has of an elementary intervention besides its name."""
+        return self.model_dump(mode="json")
 
     def canonical(self) -> str:
         """Returns one JSON text for one meaning: the part of a cell's key."""
         steps = [
-            {"name": step.name, "version": step.version, **step.model_dump(mode="json")}
-            for step in self.steps()
+            {"name": step.name, "version": step.version, **step.settings()} for step in self.steps()
         ]
         return json.dumps(steps, sort_keys=True, separators=(",", ":"))
 
@@ -66,7 +78,35 @@ class Identity(Intervention):
         return ()
 
 
-class PermuteTokens(Intervention):
+class TokenIntervention(Intervention):
+    """Base of the interventions on visual tokens.
+
+    Attributes:
+        entrances: Where the changed tokens enter. In most families an image enters the language
+            model only, and ``both`` is that. Where a second branch reads the image too (Meteor's
+            rationale), ``both`` changes its tokens in the same way and ``language`` leaves it the
+            intact image. The paper does not say which; the same draws are used for both.
+    """
+
+    site: ClassVar[Site] = "visual_tokens"
+    entrances: Entrances = "both"
+
+    def own_needs(self) -> frozenset[str]:
+        """Adds ``second_entrance`` where only one of two is changed."""
+        second = {"second_entrance"} if self.entrances == "language" else set()
+        return frozenset({self.site, *second})
+
+    def drawn(self) -> Intervention:
+        """Returns the value with ``both``: an ablation compares the same draws."""
+        return self.model_copy(update={"entrances": "both"})
+
+    def settings(self) -> dict[str, Any]:
+        """Leaves ``both`` away, so that models with one entrance keep their keys and seeds."""
+        without = {"entrances"} if self.entrances == "both" else None
+        return self.model_dump(mode="json", exclude=without)
+
+
+class PermuteTokens(TokenIntervention):
     """Permutes visual tokens after the projector and before the language model (Table 1).
 
     Attributes:
@@ -80,7 +120,6 @@ class PermuteTokens(Intervention):
     """
 
     name: ClassVar[str] = "permute_tokens"
-    site: ClassVar[Site] = "visual_tokens"
     scope: Scope = "patches"
     positions: Literal["stay", "travel"] = "stay"
     order: tuple[int, ...] | None = None
