@@ -46,8 +46,7 @@ class SpliceAdapter:
 
     Attributes:
         family: Key in ``models.registry.FAMILIES``.
-        model_class: Name of the class in transformers; empty for a family that has none and
-            loads itself with ``open_model``.
+        model_class: Name of the class in transformers; empty for a family with ``open_model``.
         capabilities: Sites at which interventions can enter.
         identity: Weights, processor, dtype.
         attention: Attention implementation.

@@ -212,7 +212,7 @@ class Claim(Frozen):
         # Fields alone do not say which intervention they belong to.
         if value is None:
             return None
-        return [{step.name: step.model_dump(mode="json")} for step in value.steps()]
+        return [{step.name: step.settings()} for step in value.steps()]
 
     @property
     def property_id(self) -> str:
