@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 ProfileName = Literal["smoke", "default", "paper"]
 Data = Literal["twin", "published"]
@@ -128,5 +135,11 @@ class Profile(Frozen):
     controls: tuple[str, ...] | None = None
     one_benchmark: tuple[str, ...] = ()
     mode: Mode = "standard"
-    levels: Mapping[str, tuple[Any, ...]] = Field(default_factory=dict)
+    levels: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     max_prompts: int | None = Field(default=None, ge=1)
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _pairs(cls, levels: object) -> object:
+        # A table in TOML; pairs here, since profiles are hashable as all spec values are.
+        return tuple(levels.items()) if isinstance(levels, Mapping) else levels

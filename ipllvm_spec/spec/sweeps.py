@@ -15,8 +15,8 @@ from typing import Any, get_origin
 from ipllvm_spec.errors import SpecError, nearest
 from ipllvm_spec.spec.interventions import INTERVENTIONS, Intervention, parse_intervention
 
-#: What a profile measures of a sweep: ``{"patch_drop.ratio": (0.3, 0.5)}``.
-Levels = Mapping[str, tuple[Any, ...]]
+#: What a profile measures of a sweep: ``(("patch_drop.ratio", (0.3, 0.5)),)``.
+Levels = tuple[tuple[str, tuple[Any, ...]], ...]
 
 
 def parse_sweep(data: object) -> tuple[Intervention, ...]:
@@ -39,7 +39,8 @@ def parse_sweep(data: object) -> tuple[Intervention, ...]:
     ((name, params),) = data.items()
     kind = INTERVENTIONS.get(name)
     if kind is None or not isinstance(params, Mapping):
-        raise SpecError(f"unknown intervention '{name}'", nearest(str(name), INTERVENTIONS))
+        # A single intervention is wrong in the same way and says so.
+        return (parse_intervention(data),)
     swept = [key for key, value in params.items() if _is_swept(kind, key, value)]
     fixed = {key: value for key, value in params.items() if key not in swept}
     found = [
@@ -65,7 +66,7 @@ def within(sweep: Iterable[Intervention], levels: Levels) -> tuple[Intervention,
 
 def check_levels(levels: Levels, where: str) -> None:
     """Raises ``SpecError`` for a level of an intervention or parameter that does not exist."""
-    for key in levels:
+    for key, _ in levels:
         name, _, parameter = key.partition(".")
         if name not in INTERVENTIONS:
             hint = nearest(name, INTERVENTIONS)
@@ -79,7 +80,7 @@ def check_levels(levels: Levels, where: str) -> None:
 def _kept(step: Intervention, levels: Levels) -> bool:
     return all(
         getattr(step, key.partition(".")[2]) in values
-        for key, values in levels.items()
+        for key, values in levels
         if key.partition(".")[0] == step.name
     )
 

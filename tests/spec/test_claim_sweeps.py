@@ -52,6 +52,7 @@ def test_a_profile_measures_some_levels(swept, edit):
     (cut,) = suite.cases("order.darker", models=["small"])
     (whole,) = suite.cases("order.darker", models=["small"], profile="paper")
     assert (cut.sweep, whole.sweep) == ((COLOURS[0], COLOURS[2]), COLOURS)
+    assert len({hash(profile) for profile in suite.profiles.values()}) == 3
 
 
 def test_a_claim_over_a_sweep_survives_its_own_json(swept):

@@ -42,9 +42,9 @@ def test_a_sweep_has_the_values_written(colours):
     """Whatever they are: as many interventions as values, in their order."""
     found = parse_sweep({"blank_image": {"colour": [list(colour) for colour in colours]}})
     assert found == tuple(BlankImage(colour=colour) for colour in colours)
-    kept = within(found, {"blank_image.colour": tuple(colours[1:])})
+    kept = within(found, (("blank_image.colour", tuple(colours[1:])),))
     assert kept == found[1:]
-    assert within(found, {"permute_tokens.scope": ("all",)}) == found
+    assert within(found, (("permute_tokens.scope", ("all",)),)) == found
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_a_sweep_has_the_values_written(colours):
         ({}, "table with one intervention"),
         ({"blank_image": {}, "permute_tokens": {}}, "table with one intervention"),
         ({"blank_imago": {"colour": [[0, 0, 0]]}}, "unknown intervention 'blank_imago'"),
+        ({"blank_image": 3}, "blank_image: input should be"),
         ({"blank_image": {"colour": [[0, 0, 0]]}}, "at least two values"),
         ({"blank_image": {"colour": [0, 0, 0]}}, "at least two values"),
         ({"blank_image": {"colour": [[0, 0, 0], [0, 0, 0]]}}, "twice"),
@@ -73,5 +74,5 @@ def test_what_is_no_sweep_is_refused(data, problem):
 def test_levels_name_what_exists(key, problem):
     """A misspelt level would silently restrict nothing."""
     with pytest.raises(SpecError, match=problem):
-        check_levels({key: (1,)}, "profiles.toml: profile.default.levels")
-    check_levels({"blank_image.colour": ((0, 0, 0),)}, "here")
+        check_levels(((key, (1,)),), "profiles.toml: profile.default.levels")
+    check_levels((("blank_image.colour", ((0, 0, 0),)),), "here")

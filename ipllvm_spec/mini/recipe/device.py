@@ -17,7 +17,7 @@ def training_device() -> torch.device:
 def compute_dtype() -> torch.dtype:
     """The precision of activations in training: bfloat16 where the device has instructions for it.
 
-    A CPU that knows bfloat16 is twice as fast with it; one that emulates it is twice as slow.
+    A CPU that emulates bfloat16 takes twice as long with it (``bench/training_step.py``).
     """
     if training_device().type == "cuda" or torch.cpu._is_avx512_bf16_supported():
         return torch.bfloat16

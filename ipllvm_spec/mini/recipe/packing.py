@@ -28,8 +28,8 @@ class Layout(NamedTuple):
     """Shape of a packed row: prefix length, number of segments, padded length of a segment.
 
     The decoder sees the tokens alone, one after the other; `kept` says where each lies in the
-    padded table, flattened. Only the attention unfolds it: everything else, which is most of a
-    small decoder's time, would be spent on padding for a fifth and more.
+    padded table, flattened. Only the attention unfolds it; everything else, most of a small
+    decoder's time, is spent on tokens and not on padding.
     """
 
     prefix: int
