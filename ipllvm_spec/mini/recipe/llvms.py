@@ -30,6 +30,7 @@ from ipllvm_spec.mini.recipe.world import World, make_world
 
 CAPTIONS = {"captions": 0.7, "terse": 0.3}
 READ = {"captions": 0.3, "terse": 0.5, "open": 0.2}
+REREAD = {"captions": 0.15, "open": 0.5, "short": 0.15, "letters": 0.1, "hinted": 0.05, "math": 0.05}
 OPEN = {
     "captions": 0.1, "open": 0.42, "short": 0.22, "letters": 0.18, "hinted": 0.04, "math": 0.04
 }  # fmt: skip
@@ -100,7 +101,10 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             family="llava",
             tower="mini-clip",
             language="mini-llava-draft",
-            phases=(Phase(3600, ASKED, drills=0.05, asked=True),),
+            phases=(
+                Phase(1400, REREAD, drills=0.05, asked=True),
+                Phase(3600, ASKED, drills=0.05, asked=True),
+            ),
             scenes=48_000,
             shuffled=False,
             matrix_rate=1.5e-3,
