@@ -13,16 +13,23 @@ from hypothesis import strategies as st
 
 from ipllvm_spec.spec.interventions import (
     BlankImage,
+    GridShuffle,
     Identity,
     Intervention,
+    MismatchedImage,
+    PatchDrop,
     PermuteTokens,
     Scope,
 )
 from ipllvm_spec.spec.orders import displaced
+from ipllvm_spec.spec.pixel_interventions import Fill, Kind, Padding
 
 Positions = Literal["stay", "travel"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 POSITIONS: tuple[Positions, ...] = get_args(Positions)
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FILLS: tuple[Fill, ...] = get_args(Fill)
+PADDINGS: tuple[Padding, ...] = get_args(Padding)
 
 
 @st.composite
@@ -113,6 +120,78 @@ def blank_images() -> st.SearchStrategy[BlankImage]:
     return st.builds(BlankImage, colour=st.tuples(channel, channel, channel))
 
 
+def grid_shuffles(
+    grid: int, *, paddings: Sequence[Padding] = PADDINGS[:1], identity: bool = False
+) -> st.SearchStrategy[GridShuffle]:
+    """Draws a shuffle of the image's cells with an explicit order, shrinking to one swap.
+
+    Args:
+        grid: Cells along each side; at least 2 unless the identity may be drawn.
+        paddings: Treatments of a remainder to draw from, the simplest first.
+        identity: Whether the order may leave everything in place, which is an error to measure.
+    """
+    return st.builds(
+        GridShuffle,
+        grid=st.just(grid),
+        padding=st.sampled_from(tuple(paddings)),
+        order=permutations_of(grid * grid, identity=identity),
+    )
+
+
+def patch_drops(
+    grid: int, max_ratio: float, *, fills: Sequence[Fill] = FILLS[:1], empty: bool = False
+) -> st.SearchStrategy[PatchDrop]:
+    """Draws an occlusion of named patches, shrinking to the fewest.
+
+    Args:
+        grid: Patches along each side.
+        max_ratio: Largest share of patches that may be hidden, in [0, 1].
+        fills: What may take their place, the simplest first; by default the paper's black.
+        empty: Whether nothing at all may be hidden, which is an error to measure.
+
+    Raises:
+        ValueError: For a ratio outside [0, 1], or one that hides not even one patch.
+    """
+    hidden = masks(grid * grid, max_ratio)
+    if not empty:
+        if round(max_ratio * grid * grid, 9) < 1:
+            raise ValueError(f"{max_ratio} of {grid * grid} patches is less than one patch")
+        # Replaced rather than rejected, to keep every draw.
+        hidden = hidden.map(lambda mask: mask or frozenset({0}))
+    return st.builds(
+        PatchDrop,
+        patches=hidden.map(lambda mask: tuple(sorted(mask))),
+        grid=st.just(grid),
+        fill=st.sampled_from(tuple(fills)),
+    )
+
+
+@st.composite
+def chosen_drops(draw: st.DrawFn, *, kinds: Sequence[Kind] = KINDS) -> PatchDrop:
+    """Draws an occlusion whose patches are chosen per item; shrinks to a share of 0 at random."""
+    grid = draw(st.integers(1, 16))
+    kind = draw(st.sampled_from(tuple(kinds)))
+    fill = draw(st.sampled_from(FILLS))
+    ratio = draw(st.none() | st.floats(0, 1))
+    count = draw(st.integers(0, grid * grid)) if ratio is None else None
+    if kind == "random":
+        return PatchDrop(kind=kind, ratio=ratio, count=count, grid=grid, fill=fill)
+    return PatchDrop(
+        kind=kind,
+        ratio=ratio,
+        count=count,
+        grid=grid,
+        fill=fill,
+        selector="rank" if ratio is None else draw(st.sampled_from(("rank", "mass"))),
+        head=draw(st.just("mean") | st.integers(0, 5)),
+    )
+
+
+def random_shuffles() -> st.SearchStrategy[GridShuffle]:
+    """Draws a shuffle of cells without an explicit order: a fresh one per item and repeat."""
+    return st.builds(GridShuffle, grid=st.integers(1, 16), padding=st.sampled_from(PADDINGS))
+
+
 def random_permutations() -> st.SearchStrategy[PermuteTokens]:
     """Draws a permutation without an explicit order: a fresh one per item and repeat."""
     return st.builds(
@@ -126,6 +205,11 @@ def steps(n_spans: int = 8) -> st.SearchStrategy[Intervention]:
         blank_images(),
         random_permutations(),
         permute_tokens(n_spans, scopes=SCOPES, positions=POSITIONS, identity=True),
+        st.builds(MismatchedImage),
+        random_shuffles(),
+        st.integers(1, 4).flatmap(lambda g: grid_shuffles(g, paddings=PADDINGS, identity=True)),
+        chosen_drops(),
+        st.integers(1, 4).flatmap(lambda g: patch_drops(g, 1.0, fills=FILLS, empty=True)),
     )
 
 

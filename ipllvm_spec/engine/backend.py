@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from ipllvm_spec.benchmarks.base import Benchmark, Decoding, Item
 from ipllvm_spec.engine.keys import DataId, ModelId
-from ipllvm_spec.errors import EngineError
+from ipllvm_spec.errors import DataError, EngineError
 from ipllvm_spec.spec.interventions import Intervention
 
 #: The backend of every normal run, as ``module:class``.
@@ -118,12 +119,52 @@ class Dataset:
     undecodable: int = 0
     excluded_units: int = 0
 
+    def other_image(self, item_id: str, seed: int) -> Any:
+        """Returns an image that differs from the one of ``item_id``, uniform over the seeds.
+
+        Raises:
+            DataError: When all items show the same image.
+        """
+        own = self._digests[item_id]
+        others = [shown for digest, shown in self._shown.items() if digest != own]
+        if not others:
+            raise DataError(
+                f"'{self.identity.name}' has no image but that of item '{item_id}'",
+                "an intervention that shows another item's image needs a second one",
+            )
+        return self.image(others[seed % len(others)])
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {item.item_id: item.image_digest for item in self.items}
+
+    @cached_property
+    def _shown(self) -> dict[str, str]:
+        """One item of each image by the image's digest. Sorted: file order must not matter."""
+        return dict(
+            sorted({digest: shown for shown, digest in self._digests.items() if digest}.items())
+        )
+
 
 class Encoder(Protocol):
     """Preprocessing of one checkpoint on the CPU; needs no weights. Thread-safe."""
 
-    def encode(self, item: Item, image: Any | None, ask: Ask) -> Prompt:
-        """Applies the interventions on pixels and makes the prompt."""
+    def encode(
+        self,
+        item: Item,
+        image: Any | None,
+        ask: Ask,
+        *,
+        other: Callable[[str, int], Any] | None = None,
+    ) -> Prompt:
+        """Applies the interventions on pixels and makes the prompt.
+
+        Args:
+            item: What is asked.
+            image: Its image; None for text alone.
+            ask: What is done to it.
+            other: ``Dataset.other_image``, for interventions that show another item's image.
+        """
         ...
 
 

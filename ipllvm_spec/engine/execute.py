@@ -6,7 +6,7 @@ import gc
 import importlib.metadata
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from ipllvm_spec.engine.backend import (
 from ipllvm_spec.engine.keys import DataId, ModelId
 from ipllvm_spec.errors import InertInterventionError, ModelError, UsageError
 from ipllvm_spec.interventions.apply import Draw, apply_pixels, apply_tokens, split
-from ipllvm_spec.interventions.base import VisualTokens
+from ipllvm_spec.interventions.base import Aids, VisualTokens
 from ipllvm_spec.models import registry
 from ipllvm_spec.models.base import Adapter, Encoded
 from ipllvm_spec.spec.interventions import Intervention
@@ -136,13 +136,21 @@ class TorchEncoder:
     def __init__(self, prompts: Any) -> None:
         self._prompts = prompts
 
-    def encode(self, item: Item, image: Image | None, ask: Ask) -> Prompt:
+    def encode(
+        self,
+        item: Item,
+        image: Image | None,
+        ask: Ask,
+        *,
+        other: Callable[[str, int], Image] | None = None,
+    ) -> Prompt:
         """Applies the interventions on pixels and makes the prompt."""
         steps = split(ask.intervention).pixels
         inert = ""
         if image is not None and steps:
             try:
-                image = apply_pixels(steps, image, draw=_draw(ask, item.item_id))
+                draw = _draw(ask, item.item_id)
+                image = apply_pixels(steps, image, draw=draw, aids=Aids(other=other))
             except InertInterventionError as error:
                 inert = error.problem
         encoded: Encoded = self._prompts.encode(item.prompt, image, chat=ask.decoding.chat)

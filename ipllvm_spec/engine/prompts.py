@@ -135,5 +135,7 @@ class Prompts:
 
     def _encode(self, context: Context, item_id: str, ask: Ask) -> Prompt:
         item = context.course.items[item_id]
-        image = context.course.data.image(item_id) if item.image_digest else None
-        return self._library.encoder(context.model).encode(item, image, ask)
+        data = context.course.data
+        image = data.image(item_id) if item.image_digest else None
+        encoder = self._library.encoder(context.model)
+        return encoder.encode(item, image, ask, other=data.other_image)

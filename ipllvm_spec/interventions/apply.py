@@ -10,10 +10,19 @@ from typing import Any, Literal
 from PIL.Image import Image
 
 from ipllvm_spec.errors import InertInterventionError, SpecError
-from ipllvm_spec.interventions.base import VisualTokens
-from ipllvm_spec.interventions.pixels import blank_image, same_pixels
+from ipllvm_spec.interventions.base import Aids, VisualTokens
+from ipllvm_spec.interventions.grids import grid_shuffle
+from ipllvm_spec.interventions.occlusion import patch_drop
+from ipllvm_spec.interventions.pixels import blank_image, mismatched_image, same_pixels
 from ipllvm_spec.interventions.tokens import permute_tokens
-from ipllvm_spec.spec.interventions import BlankImage, Intervention, PermuteTokens
+from ipllvm_spec.spec.interventions import (
+    BlankImage,
+    GridShuffle,
+    Intervention,
+    MismatchedImage,
+    PatchDrop,
+    PermuteTokens,
+)
 from ipllvm_spec.spec.seeds import derive_seed
 
 
@@ -24,10 +33,12 @@ class Applier:
     Attributes:
         site: ``pixels`` (PIL image to PIL image) or ``visual_tokens`` (X_V to X_V).
         function: Called as ``function(step, subject, seed=...)``.
+        aided: Whether it is also given ``item_id=..., aids=...``. On pixels only.
     """
 
     site: Literal["pixels", "visual_tokens"]
     function: Callable[..., Any]
+    aided: bool = False
 
 
 #: One entry per declared intervention, by the name a TOML spec uses. Identity has no steps and
@@ -37,6 +48,9 @@ APPLIERS: Mapping[str, Applier | None] = MappingProxyType(
         "identity": None,
         PermuteTokens.name: Applier("visual_tokens", permute_tokens),
         BlankImage.name: Applier("pixels", blank_image),
+        GridShuffle.name: Applier("pixels", grid_shuffle),
+        PatchDrop.name: Applier("pixels", patch_drop, aided=True),
+        MismatchedImage.name: Applier("pixels", mismatched_image, aided=True),
     }
 )
 
@@ -66,7 +80,7 @@ class Step:
     def seed(self, draw: Draw) -> int:
         """Returns the seed of this step for one item and repeat, in [0, 2**63)."""
         return derive_seed(
-            draw.suite_seed, self.intervention.canonical(), self.index, draw.item_id, draw.repeat
+            draw.suite_seed, self.intervention.draw_key(), self.index, draw.item_id, draw.repeat
         )
 
 
@@ -106,18 +120,30 @@ def split(intervention: Intervention) -> Split:
     return Split(tuple(pixels), tuple(tokens))
 
 
-def apply_pixels(steps: Sequence[Step], image: Image, *, draw: Draw) -> Image:
+#: Nothing beyond the image itself.
+_ALONE = Aids()
+
+
+def apply_pixels(steps: Sequence[Step], image: Image, *, draw: Draw, aids: Aids = _ALONE) -> Image:
     """Applies steps on pixels from left to right.
 
+    Args:
+        steps: From ``split``.
+        image: The item's image, in any mode and size.
+        draw: Which random draw is meant.
+        aids: What some steps need beyond the image.
+
     Raises:
+        EngineError: When an aid is missing that a step needs.
+        ModelError: When a saliency map cannot be used.
         InertInterventionError: When a step, or all together, left every pixel as it was.
     """
     result = image
     for step in steps:
         before = result
-        result = _applier(step.intervention).function(
-            step.intervention, before, seed=step.seed(draw)
-        )
+        applier = _applier(step.intervention)
+        extra = {"item_id": draw.item_id, "aids": aids} if applier.aided else {}
+        result = applier.function(step.intervention, before, seed=step.seed(draw), **extra)
         if same_pixels(before, result):
             raise _inert((step,), draw, "every pixel of the image")
     if len(steps) > 1 and same_pixels(image, result):

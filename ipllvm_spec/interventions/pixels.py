@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from PIL import Image
+from PIL import Image, ImageOps
 
-from ipllvm_spec.spec.interventions import BlankImage
+from ipllvm_spec.errors import EngineError
+from ipllvm_spec.interventions.base import Aids
+from ipllvm_spec.spec.interventions import BlankImage, MismatchedImage
 
 
 def blank_image(step: BlankImage, image: Image.Image, *, seed: int) -> Image.Image:
@@ -20,6 +22,29 @@ def blank_image(step: BlankImage, image: Image.Image, *, seed: int) -> Image.Ima
     """
     del seed
     return Image.new("RGB", image.size, step.colour)
+
+
+def mismatched_image(
+    step: MismatchedImage, image: Image.Image, *, seed: int, item_id: str, aids: Aids
+) -> Image.Image:
+    """Returns another item's image in RGB, scaled to cover the size of ``image`` and cut to it.
+
+    Args:
+        step: Has no settings.
+        image: The item's image, of which only the size is used.
+        seed: Decides which other image.
+        item_id: The item.
+        aids: ``other`` is needed.
+
+    Raises:
+        EngineError: Without ``aids.other``.
+    """
+    if aids.other is None:
+        raise EngineError(
+            f"{step!r} needs the other images of the benchmark, but item '{item_id}' came alone",
+            "pass Aids(other=...), a function of item id and seed that returns an image",
+        )
+    return ImageOps.fit(aids.other(item_id, seed).convert("RGB"), image.size)
 
 
 def same_pixels(first: Image.Image, second: Image.Image) -> bool:

@@ -9,7 +9,7 @@ import torch
 
 from ipllvm_spec.interventions.base import TokenKind, VisualTokens
 from ipllvm_spec.spec.interventions import PermuteTokens
-from ipllvm_spec.spec.orders import expand_order
+from ipllvm_spec.spec.orders import expand_order, fresh_order
 
 
 def permute_tokens(step: PermuteTokens, visual: VisualTokens, *, seed: int) -> VisualTokens:
@@ -57,11 +57,6 @@ def _groups(step: PermuteTokens, kinds: torch.Tensor) -> list[np.ndarray]:
 
 def _order(step: PermuteTokens, count: int, generator: np.random.Generator) -> np.ndarray:
     """Returns the (count,) source index for each slot of a group."""
-    if count < 2:
-        return np.arange(count)
-    if step.order is not None:
+    if step.order is not None and count > 1:
         return expand_order(step.order, count)
-    while True:
-        drawn = generator.permutation(count)
-        if not np.array_equal(drawn, np.arange(count)):
-            return drawn
+    return fresh_order(count, generator)

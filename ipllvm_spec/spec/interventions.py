@@ -10,50 +10,34 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from ipllvm_spec.errors import SpecError, nearest
+from ipllvm_spec.spec.intervention_base import Intervention, Site
+from ipllvm_spec.spec.pixel_interventions import (
+    BlankImage,
+    GridShuffle,
+    MismatchedImage,
+    PatchDrop,
+)
 
-Site = Literal["none", "pixels", "visual_tokens", "hidden"]
+__all__ = [
+    "INTERVENTIONS",
+    "BlankImage",
+    "Chain",
+    "GridShuffle",
+    "Identity",
+    "Intervention",
+    "MismatchedImage",
+    "PatchDrop",
+    "PermuteTokens",
+    "Scope",
+    "Site",
+    "from_canonical",
+    "parse_intervention",
+]
+
 Scope = Literal["patches", "all", "base_grid"]
-
-
-class Intervention(BaseModel):
-    """Base of all interventions.
-
-    Class attributes:
-        name: The key under which a TOML spec writes it.
-        site: Where the forward pass is changed.
-        version: Raised when the meaning changes, so that stored answers are not reused.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: ClassVar[str] = ""
-    site: ClassVar[Site] = "none"
-    version: ClassVar[int] = 1
-
-    def __rshift__(self, after: Intervention) -> Intervention:
-        """Composes: first ``self``, then ``after``. ``Identity`` is the neutral element."""
-        steps = tuple(step for part in (self, after) for step in part.steps())
-        if not steps:
-            return Identity()
-        return steps[0] if len(steps) == 1 else Chain(parts=steps)
-
-    def steps(self) -> tuple[Intervention, ...]:
-        """Returns the elementary interventions in order; empty for ``Identity``."""
-        return (self,)
-
-    def needs(self) -> frozenset[str]:
-        """Returns the capabilities that a model must have for this to be applicable."""
-        return frozenset(step.site for step in self.steps())
-
-    def canonical(self) -> str:
-        """Returns one JSON text for one meaning: the part of a cell's key."""
-        steps = [
-            {"name": step.name, "version": step.version, **step.model_dump(mode="json")}
-            for step in self.steps()
-        ]
-        return json.dumps(steps, sort_keys=True, separators=(",", ":"))
 
 
 class Identity(Intervention):
@@ -93,30 +77,13 @@ class PermuteTokens(Intervention):
         return order
 
 
-class BlankImage(Intervention):
-    """Replaces the image by one of the same size in a single colour: the control for seeing.
-
-    Attributes:
-        colour: RGB, each 0-255.
-    """
-
-    name: ClassVar[str] = "blank_image"
-    site: ClassVar[Site] = "pixels"
-    colour: tuple[int, int, int] = (0, 0, 0)
-
-    @field_validator("colour")
-    @classmethod
-    def _in_range(cls, colour: tuple[int, int, int]) -> tuple[int, int, int]:
-        if any(not 0 <= channel <= 255 for channel in colour):
-            raise ValueError("each channel must lie in 0..255")
-        return colour
-
-
 class Chain(Intervention):
     """Several interventions, applied from left to right. Built by ``a >> b``, never nested."""
 
     name: ClassVar[str] = "chain"
-    parts: tuple[PermuteTokens | BlankImage, ...] = Field(min_length=2)
+    parts: tuple[PermuteTokens | BlankImage | GridShuffle | PatchDrop | MismatchedImage, ...] = (
+        Field(min_length=2)
+    )
 
     def steps(self) -> tuple[Intervention, ...]:
         """Returns the parts."""
@@ -125,7 +92,8 @@ class Chain(Intervention):
 
 #: Elementary interventions by the name a TOML spec uses. Chain is written as a list.
 INTERVENTIONS: Mapping[str, type[Intervention]] = {
-    kind.name: kind for kind in (Identity, PermuteTokens, BlankImage)
+    kind.name: kind
+    for kind in (Identity, PermuteTokens, BlankImage, GridShuffle, PatchDrop, MismatchedImage)
 }
 
 

@@ -36,6 +36,22 @@ def expand_order(order: Sequence[int], n: int) -> npt.NDArray[np.int64]:
     return np.concatenate([spans[source] for source in order])
 
 
+def fresh_order(n: int, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Draws an order of n things, uniform over those that move at least one.
+
+    Returns:
+        (n,) int64 permutation of 0..n-1; the identity for fewer than two things, of which there
+        is no other.
+    """
+    identity = np.arange(n, dtype=np.int64)
+    if n < 2:
+        return identity
+    while True:
+        drawn = generator.permutation(n)
+        if not np.array_equal(drawn, identity):
+            return drawn
+
+
 def inverse(order: Sequence[int]) -> tuple[int, ...]:
     """Returns the order that undoes ``order``: composing both in either way changes nothing."""
     _check(order)

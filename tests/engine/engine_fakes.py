@@ -143,7 +143,7 @@ class FakeEncoder:
     def __init__(self, backend: FakeBackend) -> None:
         self.backend = backend
 
-    def encode(self, item: Item, image: object, ask: Ask) -> Prompt:
+    def encode(self, item: Item, image: object, ask: Ask, *, other: object = None) -> Prompt:
         self.backend.encoded.append(item.item_id)
         pixels = [step for step in ask.intervention.steps() if step.site == "pixels"]
         seen = f"{image}{pixels}"

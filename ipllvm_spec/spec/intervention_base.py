@@ -1,0 +1,63 @@
+"""What every intervention is: a frozen value with a name, a site, a key and a place in a chain."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Site = Literal["none", "pixels", "visual_tokens", "hidden"]
+
+
+class Intervention(BaseModel):
+    """Base of all interventions.
+
+    Class attributes:
+        name: The key under which a TOML spec writes it.
+        site: Where the forward pass is changed.
+        version: Raised when the meaning changes, so that stored answers are not reused.
+        undrawn: Fields that do not decide what is drawn, only what is done with it. Values that
+            differ in nothing else share their random draws.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: ClassVar[str] = ""
+    site: ClassVar[Site] = "none"
+    version: ClassVar[int] = 1
+    undrawn: ClassVar[frozenset[str]] = frozenset()
+
+    def __rshift__(self, after: Intervention) -> Intervention:
+        """Composes: first ``self``, then ``after``. ``Identity`` is the neutral element."""
+        # Chain lists every kind, so it can only be defined after all of them.
+        from ipllvm_spec.spec.interventions import Chain, Identity
+
+        steps = tuple(step for part in (self, after) for step in part.steps())
+        if not steps:
+            return Identity()
+        return steps[0] if len(steps) == 1 else Chain(parts=steps)
+
+    def steps(self) -> tuple[Intervention, ...]:
+        """Returns the elementary interventions in order; empty for ``Identity``."""
+        return (self,)
+
+    def needs(self) -> frozenset[str]:
+        """Returns the capabilities that a model must have for this to be applicable."""
+        return frozenset(step.site for step in self.steps())
+
+    def canonical(self) -> str:
+        """Returns one JSON text for one meaning: the part of a cell's key."""
+        return _text([_plain(step, frozenset()) for step in self.steps()])
+
+    def draw_key(self) -> str:
+        """Returns the part of a seed that names what is drawn: ``canonical()`` less ``undrawn``."""
+        return _text([_plain(step, step.undrawn) for step in self.steps()])
+
+
+def _plain(step: Intervention, left_out: frozenset[str]) -> dict[str, Any]:
+    fields = step.model_dump(mode="json", exclude=set(left_out))
+    return {"name": step.name, "version": step.version, **fields}
+
+
+def _text(steps: list[dict[str, Any]]) -> str:
+    return json.dumps(steps, sort_keys=True, separators=(",", ":"))
