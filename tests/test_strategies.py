@@ -12,8 +12,10 @@ from ipllvm_spec.spec.interventions import (
     INTERVENTIONS,
     BlankImage,
     Chain,
+    GridShuffle,
     Identity,
     Intervention,
+    PatchDrop,
     PermuteTokens,
     from_canonical,
     parse_intervention,
@@ -22,8 +24,10 @@ from ipllvm_spec.spec.orders import displaced
 from ipllvm_spec.strategies import (
     POSITIONS,
     SCOPES,
+    grid_shuffles,
     interventions,
     masks,
+    patch_drops,
     permutations_of,
     permute_tokens,
 )
@@ -238,3 +242,32 @@ def test_a_mask_shrinks_to_the_patches_that_matter():
     assert find(masks(16, 0.5), lambda mask: 7 in mask, settings=SEARCH) == {7}
     assert find(masks(16, 0.5), lambda mask: mask >= {3, 9}, settings=SEARCH) == {3, 9}
     assert len(find(masks(16, 0.5), lambda mask: len(mask) > 4, settings=SEARCH)) == 5
+
+
+def test_shuffles_and_occlusions_shrink_to_what_matters():
+    """One swap of cells, one patch in black; nothing at all only where that may be drawn."""
+    shuffle = find(grid_shuffles(4), lambda x: x.order[5] != 5, settings=SEARCH)
+    assert displaced(shuffle.order) == 2
+    assert find(grid_shuffles(1, identity=True), lambda x: True, settings=SEARCH) == GridShuffle(
+        grid=1, order=(0,)
+    )
+
+    hides = find(patch_drops(4, 0.5), lambda x: 9 in x.patches, settings=SEARCH)
+    assert hides == PatchDrop(patches=(9,), grid=4)
+    nothing = find(patch_drops(4, 0.5, empty=True), lambda x: True, settings=SEARCH)
+    assert nothing == PatchDrop(patches=(), grid=4)
+    assert find(patch_drops(4, 0.5), lambda x: True, settings=SEARCH).patches == (0,)
+
+
+@LAWS
+@given(drop=patch_drops(7, 1 / 3))
+def test_an_occlusion_hides_something_but_not_more_than_its_share(drop):
+    """A third of 49 patches is 16 at most."""
+    assert 1 <= drop.dropped() <= 16
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1 / 17])
+def test_an_occlusion_of_less_than_a_patch_is_refused(ratio):
+    """There is nothing to draw."""
+    with pytest.raises(ValueError, match="of 16 patches is less than one patch"):
+        patch_drops(4, ratio)

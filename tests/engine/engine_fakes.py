@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, Parsed, Unit
 from ipllvm_spec.engine.backend import (
@@ -143,9 +144,11 @@ class FakeEncoder:
     def __init__(self, backend: FakeBackend) -> None:
         self.backend = backend
 
-    def encode(self, item: Item, image: object, ask: Ask, *, other: object = None) -> Prompt:
+    def encode(self, item: Item, image: object, ask: Ask, *, other: Any = None) -> Prompt:
         self.backend.encoded.append(item.item_id)
         pixels = [step for step in ask.intervention.steps() if step.site == "pixels"]
+        if other is not None and "mismatched_image" in [step.name for step in pixels]:
+            image = other(item.item_id, ask.repeat)
         seen = f"{image}{pixels}"
         return Prompt(item.item_id, seen, length=16 + len(item.prompt.split()), nbytes=1000)
 
