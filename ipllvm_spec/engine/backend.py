@@ -16,9 +16,13 @@ from ipllvm_spec.benchmarks.base import Benchmark, Decoding, Item
 from ipllvm_spec.engine.keys import DataId, ModelId
 from ipllvm_spec.errors import DataError, EngineError
 from ipllvm_spec.spec.interventions import Intervention
+from ipllvm_spec.spec.token_interventions import Layout
 
 #: The backend of every normal run, as ``module:class``.
 DEFAULT_BACKEND = "ipllvm_spec.engine.execute:TorchBackend"
+
+
+_NO_IMAGE = Layout(0, None)
 
 
 class OutOfDeviceMemoryError(Exception):
@@ -66,6 +70,7 @@ class Prompt:
         encoded: The backend's own form.
         length: Prompt length in tokens, visual tokens included.
         nbytes: Memory that it takes.
+        layout: Its visual tokens, of which an intervention may remove some later.
         inert: Why the pixels of this item could not be changed; "" when they were or need not be.
     """
 
@@ -73,6 +78,7 @@ class Prompt:
     encoded: Any
     length: int
     nbytes: int
+    layout: Layout = _NO_IMAGE
     inert: str = ""
 
 
@@ -89,6 +95,15 @@ class Visual:
     prompts: tuple[Prompt, ...]
     tokens: tuple[Any, ...]
     nbytes: int
+
+    @classmethod
+    def joined(cls, parts: Sequence[Visual]) -> Visual:
+        """Puts batches one after the other, without computing anything anew."""
+        return cls(
+            tuple(prompt for part in parts for prompt in part.prompts),
+            tuple(tokens for part in parts for tokens in part.tokens),
+            nbytes=sum(part.nbytes for part in parts),
+        )
 
 
 class Reply(NamedTuple):

@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ipllvm_spec.engine.answers import KEPT_COUNTERS, EngineStats
-from ipllvm_spec.engine.backend import Backend, LoadedModel, OutOfDeviceMemoryError, Reply
+from ipllvm_spec.engine.backend import (
+    Backend,
+    LoadedModel,
+    OutOfDeviceMemoryError,
+    Reply,
+    Visual,
+)
 from ipllvm_spec.engine.cells import Row
 from ipllvm_spec.engine.library import Context
 from ipllvm_spec.engine.models import ModelPool
-from ipllvm_spec.engine.plan import Batch, cut
-from ipllvm_spec.engine.prompts import Prompts, Ready
+from ipllvm_spec.engine.plan import Batch, cut, join
+from ipllvm_spec.engine.prompts import Lengths, Prompts, Ready
 from ipllvm_spec.engine.store import Provenance, Store, StoredRow
 from ipllvm_spec.errors import EngineError
 
@@ -24,6 +30,9 @@ from ipllvm_spec.errors import EngineError
 _NEWEST = 0.2
 #: The largest margin that is stored; a masked-out second logit would give infinity.
 _LARGEST = 3.0e38
+
+#: What the language model reads at once.
+Part = tuple[Ready, ...]
 
 
 @dataclass(frozen=True)
@@ -33,14 +42,23 @@ class Work:
     Attributes:
         context: Its cell.
         batch: What the plan says.
-        tokens: Prompt lengths by item id.
-        parts: The batch, or what memory allows of it at a time.
+        lengths: Prompt lengths.
+        parts: The batch, or what memory allows the language model to read of it at a time; each
+            by what is encoded at once.
     """
 
     context: Context
     batch: Batch
-    tokens: dict[str, int]
-    parts: tuple[Ready, ...]
+    lengths: Lengths
+    parts: tuple[Part, ...]
+
+
+class _TooLargeError(Exception):
+    """Memory ran out over ``count`` prompts of at most ``longest`` tokens."""
+
+    def __init__(self, item_ids: Sequence[str], lengths: Mapping[str, int]) -> None:
+        self.count = len(item_ids)
+        self.longest = max(lengths[item_id] for item_id in item_ids)
 
 
 class Computer:
@@ -77,13 +95,16 @@ class Computer:
         self._lock = threading.Lock()
         self._titles: list[str] = []
 
-    def parts(self, context: Context, batch: Batch, tokens: dict[str, int]) -> tuple[Ready, ...]:
+    def parts(self, context: Context, batch: Batch, lengths: Lengths) -> tuple[Part, ...]:
         """Makes a batch ready in as few parts as the remembered memory allows."""
         budget = self._store.note(self._budget_key(context))
-        if budget is None or batch.padded_tokens <= budget:
-            return (self._prompts.ready(context, batch.item_ids),)
-        cuts = cut(batch.item_ids, tokens, budget=budget)
-        return tuple(self._prompts.ready(context, item_ids) for item_ids in cuts)
+        groups = [batch.sources]
+        if budget is not None:
+            cuts = [part for s in batch.sources for part in cut(s, lengths.tokens, budget=budget)]
+            groups = join(cuts, lengths.left, budget=budget)
+        return tuple(
+            tuple(self._prompts.ready(context, item_ids) for item_ids in group) for group in groups
+        )
 
     def run(self, work: Work) -> list[Row]:
         """Computes a batch and stores all its rows at once.
@@ -129,50 +150,56 @@ class Computer:
         parts = work.parts
         while True:
             replies: dict[str, Reply] = {}
-            too_large = 0
-            for part in parts:
-                try:
-                    found = self._part(model, work.context, part)
-                except OutOfDeviceMemoryError:
-                    too_large = len(part.item_ids) * work.tokens[part.item_ids[-1]]
-                    break
-                replies |= dict(zip(part.item_ids, found, strict=True))
-            if not too_large:
+            try:
+                for part in parts:
+                    replies |= self._part(model, work, part)
+            except _TooLargeError as error:
+                # From the start, so that a later run with the smaller budget forms the same parts.
+                parts = self._smaller(work, error)
+            else:
                 return replies
-            # From the start, so that a later run with the smaller budget forms the same parts.
-            parts = self._smaller(work, part, too_large)
 
-    def _part(self, model: LoadedModel, context: Context, part: Ready) -> list[Reply]:
-        visual = part.visual
-        if visual is None and part.key is not None:
-            # Another cell may have made it since this part was made ready.
-            visual = self._prompts.visuals.get(part.key)
-        if visual is None:
-            visual = model.visual(part.prompts)
-            self._raise(model_calls=1)
-            if part.key is not None:
-                self._prompts.visuals.put(part.key, visual, size=visual.nbytes)
-        else:
-            self._raise(reused=1)
-        replies = model.answer(visual, context.ask)
+    def _part(self, model: LoadedModel, work: Work, part: Part) -> dict[str, Reply]:
+        item_ids = [item_id for ready in part for item_id in ready.item_ids]
+        visual = Visual.joined([self._visual(model, work, ready) for ready in part])
+        try:
+            replies = model.answer(visual, work.context.ask)
+        except OutOfDeviceMemoryError:
+            raise _TooLargeError(item_ids, work.lengths.left) from None
         tokens = sum(reply.n_tokens for reply in replies)
         self._raise(model_calls=1, prompts=len(replies), generated_tokens=tokens)
-        return replies
+        return dict(zip(item_ids, replies, strict=True))
 
-    def _smaller(self, work: Work, part: Ready, tokens: int) -> tuple[Ready, ...]:
-        longest = work.tokens[part.item_ids[-1]]
-        if len(part.item_ids) == 1:
+    def _visual(self, model: LoadedModel, work: Work, ready: Ready) -> Visual:
+        visual = ready.visual
+        if visual is None and ready.key is not None:
+            # Another cell may have made it since this one was made ready.
+            visual = self._prompts.visuals.get(ready.key)
+        if visual is not None:
+            self._raise(reused=1)
+            return visual
+        try:
+            visual = model.visual(ready.prompts)
+        except OutOfDeviceMemoryError:
+            raise _TooLargeError(ready.item_ids, work.lengths.tokens) from None
+        self._raise(model_calls=1)
+        if ready.key is not None:
+            self._prompts.visuals.put(ready.key, visual, size=visual.nbytes)
+        return visual
+
+    def _smaller(self, work: Work, error: _TooLargeError) -> tuple[Part, ...]:
+        if error.count == 1:
             raise EngineError(
-                f"one prompt of {longest} tokens does not fit into the memory of "
+                f"one prompt of {error.longest} tokens does not fit into the memory of "
                 f"{self._backend.device_name} beside '{work.context.cell.model}'",
                 "use a device with more memory, or --device auto to spread the model",
             )
         self._raise(oom_splits=1)
         self._prompts.visuals.clear()
         self._backend.release()
-        budget = max(tokens // 2, longest)
+        budget = max(error.count * error.longest // 2, error.longest)
         self._store.remember({self._budget_key(work.context): budget})
-        return self.parts(work.context, work.batch, work.tokens)
+        return self.parts(work.context, work.batch, work.lengths)
 
     def _commit(self, work: Work, rows: Sequence[StoredRow], *, seconds: float) -> None:
         context = work.context
@@ -212,18 +239,19 @@ class Computer:
         count = len(work.batch.item_ids)
         now = {
             self.speed_key(context): seconds / count,
-            self.tokens_key(context): sum(work.tokens[i] for i in work.batch.item_ids) / count,
+            self.tokens_key(context): sum(work.lengths.left[i] for i in work.batch.item_ids)
+            / count,
         }
         return {key: _mix(self._store.note(key), value) for key, value in now.items()}
 
     def speed_key(self, context: Context) -> str:
         """Key of the remembered seconds per prompt."""
-        name = context.cell.benchmark
+        name = f"{context.cell.benchmark}{context.length_key}"
         return f"seconds:{context.model.digest}:{name}:{self._backend.device_name}"
 
     def tokens_key(self, context: Context) -> str:
         """Key of the remembered tokens per prompt."""
-        return "tokens:" + ":".join(context.prompts_key)
+        return "tokens:" + ":".join(context.prompts_key) + context.length_key
 
     def _stats_key(self) -> str:
         return f"stats:{self._stats.rank}"

@@ -21,7 +21,7 @@ from ipllvm_spec.engine.judges import JudgeDesk
 from ipllvm_spec.engine.library import Context, Library
 from ipllvm_spec.engine.models import ModelPool
 from ipllvm_spec.engine.plan import TOKEN_BUDGET, Batch, Window, owner, plan_window
-from ipllvm_spec.engine.prompts import Prompts
+from ipllvm_spec.engine.prompts import Lengths, Prompts
 from ipllvm_spec.engine.scheduler import Scheduler
 from ipllvm_spec.engine.store import Store
 from ipllvm_spec.errors import JudgeError
@@ -196,32 +196,34 @@ class Engine:
             lengths = self._prompts.lengths(context, window)
             if self._owns(window.index):
                 rows += self._fail(context, window, lengths.failures, wanted)
-            batches = plan_window(window, lengths.tokens, budget=self._options.token_budget)
+            batches = plan_window(
+                window, lengths.tokens, budget=self._options.token_budget, left=lengths.left
+            )
             for batch in batches:
                 if self._owns(batch.index) and not wanted.isdisjoint(batch.item_ids):
-                    yield self._start(context, batch, lengths.tokens)
+                    yield self._start(context, batch, lengths)
 
     def _owns(self, index: int) -> bool:
         return owner(index, world=self._options.world) == self._options.rank
 
-    def _start(self, context: Context, batch: Batch, tokens: dict[str, int]) -> _Started:
+    def _start(self, context: Context, batch: Batch, lengths: Lengths) -> _Started:
         key = (context.key, batch.item_ids)
         with self._lock:
             if key in self._running:
                 return _Started(self._running[key], mine=False)
-            prepared = self._prompts.pool.submit(self._prepare, context, batch, tokens)
+            prepared = self._prompts.pool.submit(self._prepare, context, batch, lengths)
             self._running[key] = prepared
         prepared.add_done_callback(lambda _: self._forget_when_done(key, prepared))
         return _Started(prepared, mine=True)
 
-    def _prepare(self, context: Context, batch: Batch, tokens: dict[str, int]) -> Future[_Outcome]:
+    def _prepare(self, context: Context, batch: Batch, lengths: Lengths) -> Future[_Outcome]:
         """Makes a batch ready and queues it, unless another request has computed it meanwhile."""
         stored = self._store.rows(context.item_key(item_id) for item_id in batch.item_ids)
         if len(stored) == len(batch.item_ids):
             done: Future[_Outcome] = Future()
             done.set_result(_Outcome(list(stored.values()), computed=False))
             return done
-        work = Work(context, batch, tokens, self._computer.parts(context, batch, tokens))
+        work = Work(context, batch, lengths, self._computer.parts(context, batch, lengths))
         return self._scheduler.submit(
             context.model.weights, lambda: _Outcome(self._computer.run(work), computed=True)
         )
@@ -259,7 +261,8 @@ class Engine:
             if item_id in wanted
         ]
         if failed:
-            batch = Batch(window.index, 0, tuple(row.item_id for row in failed), padded_tokens=0)
+            item_ids = tuple(row.item_id for row in failed)
+            batch = Batch(window.index, 0, item_ids, padded_tokens=0, sources=(item_ids,))
             self._store.commit(
                 failed,
                 cells={context.key: context.description},

@@ -35,6 +35,7 @@ from ipllvm_spec.models import registry
 from ipllvm_spec.models.base import Adapter, Encoded
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.lock import LockFile
+from ipllvm_spec.spec.token_interventions import Layout
 
 #: The attention implementation that every model is loaded with; part of every key.
 ATTENTION = "sdpa"
@@ -160,6 +161,7 @@ class TorchEncoder:
             encoded=encoded,
             length=encoded.input_ids.numel(),
             nbytes=sum(tensor.nbytes for tensor in tensors),
+            layout=Layout(encoded.n_visual, encoded.grid),
             inert=inert,
         )
 

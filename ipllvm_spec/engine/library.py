@@ -16,6 +16,7 @@ from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.keys import ModelId
 from ipllvm_spec.engine.plan import Window, unit_order, windows
 from ipllvm_spec.engine.store import StoredRow
+from ipllvm_spec.spec.token_interventions import KeepGroup
 
 #: Characters of an intervention in a title.
 _TITLE = 64
@@ -82,6 +83,15 @@ class Context:
         data = self.course.data.identity
         model = self.model
         return (model.digest, model.processor_digest, data.name, data.mode, data.content_digest)
+
+    @property
+    def length_key(self) -> str:
+        """What tells a cell of shortened prompts from others in estimates; "" for whole prompts.
+
+        All groups of one map share it, so that one of them tells what the others take.
+        """
+        steps = [step for step in self.ask.intervention.steps() if isinstance(step, KeepGroup)]
+        return "".join(f":{step.m}{step.how}" for step in steps)
 
     @property
     def title(self) -> str:

@@ -2,7 +2,8 @@
 
 The plan depends on (model, benchmark, source, mode, suite seed, token budget). It does not depend
 on the intervention: every intervention meets the same batches, so that projector outputs can be
-reused bit for bit and intact and changed answers differ by the intervention only.
+reused bit for bit and intact and changed answers differ by the intervention only. One that removes
+tokens joins whole such batches, as many as its shorter prompts leave room for.
 """
 
 from __future__ import annotations
@@ -39,14 +40,16 @@ class Batch:
     Attributes:
         window: Index of its window.
         number: 0-based place within the window.
-        item_ids: Items sorted by (prompt length, item id).
-        padded_tokens: Items times the longest prompt.
+        item_ids: Items sorted by (intact prompt length, item id).
+        padded_tokens: Items times the longest prompt that reaches the language model.
+        sources: The items again, by the batches in which images are encoded.
     """
 
     window: int
     number: int
     item_ids: tuple[str, ...]
     padded_tokens: int
+    sources: tuple[tuple[str, ...], ...]
 
     @property
     def index(self) -> int:
@@ -92,22 +95,31 @@ def windows(order: Sequence[Unit]) -> tuple[Window, ...]:
 
 
 def plan_window(
-    window: Window, lengths: Mapping[str, int], *, budget: int = TOKEN_BUDGET
+    window: Window,
+    lengths: Mapping[str, int],
+    *,
+    budget: int = TOKEN_BUDGET,
+    left: Mapping[str, int] | None = None,
 ) -> tuple[Batch, ...]:
     """Cuts a window into batches.
 
     Args:
         window: The window.
-        lengths: Prompt length in tokens by item id. Items without one (undecodable image) take
-            part in no batch.
+        lengths: Intact prompt length in tokens by item id. Items without one (undecodable image)
+            take part in no batch.
         budget: Most padded tokens of a batch; a single longer prompt forms its own.
+        left: Prompt lengths after an intervention that removes tokens; None when none does.
     """
     known = [item_id for item_id in window.item_ids if item_id in lengths]
     by_length = sorted(known, key=lambda item_id: (lengths[item_id], item_id))
-    return tuple(
-        Batch(window.index, number, part, len(part) * lengths[part[-1]])
-        for number, part in enumerate(cut(by_length, lengths, budget=budget))
-    )
+    after = lengths if left is None else left
+    joined = join(cut(by_length, lengths, budget=budget), after, budget=budget)
+    batches = []
+    for number, sources in enumerate(joined):
+        item_ids = tuple(item_id for source in sources for item_id in source)
+        padded = padded_tokens(item_ids, after)
+        batches.append(Batch(window.index, number, item_ids, padded, sources))
+    return tuple(batches)
 
 
 def cut(
@@ -122,3 +134,26 @@ def cut(
         else:
             parts.append([item_id])
     return [tuple(part) for part in parts]
+
+
+def join(
+    parts: Sequence[tuple[str, ...]], lengths: Mapping[str, int], *, budget: int
+) -> list[tuple[tuple[str, ...], ...]]:
+    """Puts neighbouring parts together greedily, at most ``budget`` padded tokens at a time.
+
+    Parts that ``cut`` made by the same lengths and budget stay apart.
+    """
+    joined: list[tuple[tuple[str, ...], ...]] = []
+    for part in parts:
+        together = (*joined[-1], part) if joined else (part,)
+        items = [item_id for each in together for item_id in each]
+        if joined and padded_tokens(items, lengths) <= budget:
+            joined[-1] = together
+        else:
+            joined.append((part,))
+    return joined
+
+
+def padded_tokens(item_ids: Sequence[str], lengths: Mapping[str, int]) -> int:
+    """Returns the tokens of a batch, padding counted: items times the longest."""
+    return len(item_ids) * max(lengths[item_id] for item_id in item_ids)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ipllvm_spec.engine.backend import Ask, Backend, Prompt, Visual
 from ipllvm_spec.engine.caches import ByteLRU
 from ipllvm_spec.engine.library import Context, Library
 from ipllvm_spec.engine.plan import Window
 from ipllvm_spec.errors import DataError
-from ipllvm_spec.spec.interventions import Identity
+from ipllvm_spec.spec.interventions import Identity, Intervention
+from ipllvm_spec.spec.token_interventions import Layout, layout_after
 
 #: Key of a batch's projector output.
 VisualKey = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -19,7 +21,7 @@ VisualKey = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Ready:
-    """A part of a batch that can be computed at once.
+    """Items whose images are encoded at once: a batch, or what memory allows of it.
 
     Attributes:
         item_ids: Its items.
@@ -39,12 +41,28 @@ class Lengths:
     """What preprocessing found out about a window.
 
     Attributes:
-        tokens: Prompt length by item id.
+        tokens: Intact prompt length by item id.
+        left: Length of the prompts that reach the language model, without removed visual tokens.
         failures: Why an item could not be made ready, by item id.
     """
 
     tokens: dict[str, int]
+    left: dict[str, int]
     failures: dict[str, str]
+
+
+class _Size(NamedTuple):
+    """What is remembered of an intact prompt."""
+
+    length: int
+    layout: Layout
+
+    def left(self, intervention: Intervention) -> int:
+        """Returns the length of the prompt under an intervention."""
+        # A prompt without an image has nothing that could be removed.
+        if not self.layout.tokens:
+            return self.length
+        return self.length - self.layout.tokens + layout_after(intervention, self.layout).tokens
 
 
 class Prompts:
@@ -76,33 +94,38 @@ class Prompts:
         self._backend = backend
         self._library = library
         self._encoded: ByteLRU[tuple[tuple[str, ...], str], Prompt] = ByteLRU(prompt_bytes)
-        self._lengths: dict[tuple[str, ...], dict[str, int]] = {}
+        self._sizes: dict[tuple[str, ...], dict[str, _Size]] = {}
 
     def lengths(self, context: Context, window: Window) -> Lengths:
-        """Returns the lengths of a window's intact prompts.
+        """Returns the lengths of a window's prompts, intact and after removal of visual tokens.
 
-        Always of the intact ones, also for interventions on pixels: all interventions share one
-        plan. A failure is not remembered, so the next request tries again.
+        The intact ones also for interventions on pixels: all interventions share one plan. A
+        failure is not remembered, so the next request tries again.
+
+        Raises:
+            SpecError: When an intervention keeps a group that the visual tokens do not have.
         """
-        known = self._lengths.setdefault(context.prompts_key, {})
+        known = self._sizes.setdefault(context.prompts_key, {})
         new = [item_id for item_id in window.item_ids if item_id not in known]
         failures: dict[str, str] = {}
         for item_id, prompt in zip(
             new, self.pool.map(lambda item: self._intact(context, item), new), strict=True
         ):
             if isinstance(prompt, Prompt):
-                known[item_id] = prompt.length
+                known[item_id] = _Size(prompt.length, prompt.layout)
             else:
                 failures[item_id] = prompt
-        tokens = {item: known[item] for item in window.item_ids if item in known}
-        return Lengths(tokens, failures)
+        sizes = {item: known[item] for item in window.item_ids if item in known}
+        tokens = {item: size.length for item, size in sizes.items()}
+        left = {item: size.left(context.ask.intervention) for item, size in sizes.items()}
+        return Lengths(tokens, left, failures)
 
     def ready(self, context: Context, item_ids: tuple[str, ...]) -> Ready:
-        """Makes a part of a batch ready, or finds its projector output."""
+        """Makes items that are encoded together ready, or finds their projector output."""
         if context.pixels:
             encoded = tuple(self._encode(context, item_id, context.ask) for item_id in item_ids)
             return Ready(item_ids, encoded, visual=None, key=None)
-        # The part's items belong to the key: the same item in another batch may differ in the
+        # All its items belong to the key: the same item in another batch may differ in the
         # last bits, and a reused output must equal the computed one.
         key = (context.model.weights, context.prompts_key, item_ids)
         visual = self.visuals.get(key)
@@ -115,9 +138,10 @@ class Prompts:
         return Ready(item_ids, tuple(p for p in prompts if isinstance(p, Prompt)), None, key)
 
     def mean_length(self, context: Context, item_ids: Sequence[str]) -> float:
-        """Returns the mean prompt length over some items, for estimates."""
+        """Returns the mean length of the prompts of some items in a cell, for estimates."""
         made = [self._intact(context, item_id) for item_id in item_ids]
-        lengths = [prompt.length for prompt in made if isinstance(prompt, Prompt)]
+        sizes = [_Size(each.length, each.layout) for each in made if isinstance(each, Prompt)]
+        lengths = [size.left(context.ask.intervention) for size in sizes]
         return sum(lengths) / len(lengths) if lengths else 0.0
 
     def _intact(self, context: Context, item_id: str) -> Prompt | str:

@@ -12,6 +12,7 @@ from PIL.Image import Image
 from ipllvm_spec.errors import InertInterventionError, SpecError
 from ipllvm_spec.interventions.base import Aids, VisualTokens
 from ipllvm_spec.interventions.grids import grid_shuffle
+from ipllvm_spec.interventions.groups import keep_group
 from ipllvm_spec.interventions.occlusion import patch_drop
 from ipllvm_spec.interventions.pixels import blank_image, mismatched_image, same_pixels
 from ipllvm_spec.interventions.tokens import permute_tokens
@@ -19,6 +20,7 @@ from ipllvm_spec.spec.interventions import (
     BlankImage,
     GridShuffle,
     Intervention,
+    KeepGroup,
     MismatchedImage,
     PatchDrop,
     PermuteTokens,
@@ -47,6 +49,7 @@ APPLIERS: Mapping[str, Applier | None] = MappingProxyType(
     {
         "identity": None,
         PermuteTokens.name: Applier("visual_tokens", permute_tokens),
+        KeepGroup.name: Applier("visual_tokens", keep_group),
         BlankImage.name: Applier("pixels", blank_image),
         GridShuffle.name: Applier("pixels", grid_shuffle),
         PatchDrop.name: Applier("pixels", patch_drop, aided=True),
@@ -157,7 +160,7 @@ def apply_tokens(steps: Sequence[Step], visual: VisualTokens, *, draw: Draw) -> 
     Raises:
         InertInterventionError: When a step, or all together, left the input of the language model
             bit-identical: fewer than two tokens to permute, an explicit order that is the
-            identity, or steps that undo each other.
+            identity, a group that is the whole grid, or steps that undo each other.
     """
     result = visual
     for step in steps:

@@ -29,12 +29,21 @@ class VisualTokens:
         tokens: (n, d_l) float tensor, in the order in which they are spliced into the prompt.
         kinds: (n,) int8 tensor of ``TokenKind``.
         positions: (n,) int64 tensor; ``positions[j]`` is the offset within the visual span whose
-            position id slot j uses. ``arange(n)`` unless an intervention lets positions travel.
+            position id slot j uses. ``arange(n)`` unless an intervention lets positions travel
+            or removes tokens.
+        grid: Rows and columns of the patch tokens in the first slots, in raster order: those of
+            the base view. None where they form no grid.
+        removed: How many of the prompt's placeholders have lost their token.
+        vacant: How many position ids of the visual span no token uses; the text after the image
+            starts behind them.
     """
 
     tokens: torch.Tensor
     kinds: torch.Tensor
     positions: torch.Tensor
+    grid: tuple[int, int] | None = None
+    removed: int = 0
+    vacant: int = 0
 
     def with_tokens(self, tokens: torch.Tensor) -> VisualTokens:
         """Returns a copy with other token values of the same count."""
@@ -46,6 +55,7 @@ class VisualTokens:
             self.tokens.shape == other.tokens.shape
             and bool(torch.equal(self.tokens, other.tokens))
             and bool(torch.equal(self.positions, other.positions))
+            and self.vacant == other.vacant
         )
 
 

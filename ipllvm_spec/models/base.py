@@ -33,11 +33,13 @@ class Encoded:
         pixels: Model inputs of the image (pixel_values, image_sizes, ...), batch dimension first;
             empty for a text-only prompt.
         n_visual: Number of placeholder tokens.
+        grid: ``VisualTokens.grid`` of the image.
     """
 
     input_ids: torch.Tensor
     pixels: dict[str, torch.Tensor]
     n_visual: int
+    grid: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,12 @@ class SpliceAdapter:
                 "image processor and model config of the checkpoint disagree (image size, patch "
                 "size, grid pinpoints or feature selection)",
             )
-        return VisualTokens(tokens=tokens, kinds=kinds, positions=torch.arange(kinds.numel()))
+        return VisualTokens(
+            tokens=tokens,
+            kinds=kinds,
+            positions=torch.arange(kinds.numel()),
+            grid=prompt.grid,
+        )
 
     def _assemble(
         self, prompts: Sequence[Encoded], visual: Sequence[VisualTokens | None]

@@ -118,7 +118,7 @@ def greedy(
             model,
             embeds=model.get_input_embeddings()(ids),
             mask=mask,
-            positions=batch.lengths + step,
+            positions=batch.ends + step,
             cache=cache,
         )
     return rows

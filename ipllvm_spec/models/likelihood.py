@@ -99,7 +99,7 @@ def _rest(
     output = model.get_decoder()(
         inputs_embeds=embeds,
         attention_mask=mask,
-        position_ids=batch.lengths + step,
+        position_ids=batch.ends + step,
         past_key_values=cache,
         use_cache=True,
     )

@@ -12,6 +12,7 @@ import transformers
 
 from ipllvm_spec.errors import ModelError
 from ipllvm_spec.models.core import SpliceAdapter
+from ipllvm_spec.models.packing import base_grid
 from ipllvm_spec.models.placement import Placement, place
 from ipllvm_spec.models.prompts import PromptEncoder
 from ipllvm_spec.models.registry import Checkpoint, adapter_class
@@ -72,6 +73,7 @@ def _prompts(checkpoint: Checkpoint, config: Any, kind: type[SpliceAdapter]) -> 
         checkpoint.folder,
         image_token_id=config.image_token_id,
         kinds=partial(kind.token_kinds, config),
+        grid=partial(base_grid, config),
     )
 
 

@@ -46,6 +46,20 @@ def tokens_per_view(config: Any, pixels: Mapping[str, torch.Tensor]) -> int:
     return side**2 + _CLASS_TOKENS.get(vision.model_type, 0) - dropped
 
 
+def base_grid(config: Any, pixels: Mapping[str, torch.Tensor]) -> tuple[int, int] | None:
+    """Returns the rows and columns of the base view's patch tokens, the first of every family.
+
+    Args:
+        config: As for ``tokens_per_view``.
+        pixels: As for ``tokens_per_view``.
+
+    Returns:
+        None when the tokens of a view are not its patches alone (a class token is kept).
+    """
+    side = int(config.vision_config.image_size // config.vision_config.patch_size)
+    return (side, side) if tokens_per_view(config, pixels) == side**2 else None
+
+
 def packed_kinds(
     config: Any, pixels: Mapping[str, torch.Tensor], *, max_tiles: int | None
 ) -> torch.Tensor:

@@ -38,6 +38,7 @@ class PromptEncoder:
         *,
         image_token_id: int,
         kinds: Callable[[Mapping[str, torch.Tensor]], torch.Tensor],
+        grid: Callable[[Mapping[str, torch.Tensor]], tuple[int, int] | None],
     ) -> None:
         """Reads the processor files of ``folder``.
 
@@ -46,6 +47,7 @@ class PromptEncoder:
             image_token_id: ``config.image_token_id``.
             kinds: Gives the token kinds of an image from its pixel tensors; their number is the
                 number of placeholders.
+            grid: Gives rows and columns of the patch tokens that come first, from the same.
 
         Raises:
             ModelError: When a file is missing or names a class that does not exist.
@@ -53,6 +55,7 @@ class PromptEncoder:
         self.image_token_id = image_token_id
         self._folder = folder
         self._kinds = kinds
+        self._grid = grid
         self._processor = load_image_processor(folder)
         self.tokenizer: Any = load_tokenizer(folder)
         self._template = _chat_template(folder, self.tokenizer)
@@ -92,7 +95,12 @@ class PromptEncoder:
         count = int(self._kinds(pixels).numel())
         at = places[0]
         expanded = ids[:at] + [self.image_token_id] * count + ids[at + 1 :]
-        return Encoded(input_ids=torch.tensor(expanded), pixels=pixels, n_visual=count)
+        return Encoded(
+            input_ids=torch.tensor(expanded),
+            pixels=pixels,
+            n_visual=count,
+            grid=self._grid(pixels),
+        )
 
     def _render(self, prompt: str, *, with_image: bool) -> str:
         content: list[dict[str, str]] = [{"type": "image"}] if with_image else []

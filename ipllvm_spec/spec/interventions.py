@@ -20,6 +20,7 @@ from ipllvm_spec.spec.pixel_interventions import (
     MismatchedImage,
     PatchDrop,
 )
+from ipllvm_spec.spec.token_interventions import KeepGroup
 
 __all__ = [
     "INTERVENTIONS",
@@ -28,6 +29,7 @@ __all__ = [
     "GridShuffle",
     "Identity",
     "Intervention",
+    "KeepGroup",
     "MismatchedImage",
     "PatchDrop",
     "PermuteTokens",
@@ -81,9 +83,9 @@ class Chain(Intervention):
     """Several interventions, applied from left to right. Built by ``a >> b``, never nested."""
 
     name: ClassVar[str] = "chain"
-    parts: tuple[PermuteTokens | BlankImage | GridShuffle | PatchDrop | MismatchedImage, ...] = (
-        Field(min_length=2)
-    )
+    parts: tuple[
+        PermuteTokens | KeepGroup | BlankImage | GridShuffle | PatchDrop | MismatchedImage, ...
+    ] = Field(min_length=2)
 
     def steps(self) -> tuple[Intervention, ...]:
         """Returns the parts."""
@@ -93,7 +95,15 @@ class Chain(Intervention):
 #: Elementary interventions by the name a TOML spec uses. Chain is written as a list.
 INTERVENTIONS: Mapping[str, type[Intervention]] = {
     kind.name: kind
-    for kind in (Identity, PermuteTokens, BlankImage, GridShuffle, PatchDrop, MismatchedImage)
+    for kind in (
+        Identity,
+        PermuteTokens,
+        KeepGroup,
+        BlankImage,
+        GridShuffle,
+        PatchDrop,
+        MismatchedImage,
+    )
 }
 
 

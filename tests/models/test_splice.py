@@ -48,7 +48,7 @@ def test_tokens_take_the_places_of_placeholders_in_order():
     assert batch.mask.tolist() == [[1, 1, 1, 1, 1], [0, 0, 0, 1, 1]]
     assert batch.positions.tolist() == [[0, 1, 2, 3, 4], [0, 0, 0, 0, 1]]
     assert batch.visual.tolist() == [[False, True, True, False, False], [False] * 4 + [True]]
-    assert batch.lengths.tolist() == [[5], [2]]
+    assert batch.ends.tolist() == [[5], [2]]
 
 
 def test_travelling_positions_are_offsets_within_the_visual_span():
