@@ -16,6 +16,7 @@ from ipllvm_spec.spec.interventions import (
     GridShuffle,
     Identity,
     Intervention,
+    KeepGroup,
     MismatchedImage,
     PatchDrop,
     PermuteTokens,
@@ -199,11 +200,29 @@ def random_permutations() -> st.SearchStrategy[PermuteTokens]:
     )
 
 
+@st.composite
+def keep_groups(draw: st.DrawFn, m: int) -> KeepGroup:
+    """Draws one group of an m x m grid; the simplest is the upper left one, kept and repacked.
+
+    Args:
+        draw: Given by Hypothesis.
+        m: Cells a side.
+    """
+    place = st.integers(0, m - 1)
+    return KeepGroup(
+        m=m,
+        group=draw(st.tuples(place, place)),
+        how=draw(st.sampled_from(("keep", "meanpool"))),
+        positions=draw(st.sampled_from(("repacked", "retained"))),
+    )
+
+
 def steps(n_spans: int = 8) -> st.SearchStrategy[Intervention]:
     """Draws one elementary intervention of any kind."""
     return st.one_of(
         blank_images(),
         random_permutations(),
+        keep_groups(2),
         permute_tokens(n_spans, scopes=SCOPES, positions=POSITIONS, identity=True),
         st.builds(MismatchedImage),
         random_shuffles(),

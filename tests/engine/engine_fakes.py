@@ -34,6 +34,7 @@ from ipllvm_spec.errors import (
     unknown_name,
 )
 from ipllvm_spec.spec.interventions import Intervention
+from ipllvm_spec.spec.token_interventions import Layout, layout_after
 
 
 class FakeBenchmark:
@@ -150,7 +151,8 @@ class FakeEncoder:
         if other is not None and "mismatched_image" in [step.name for step in pixels]:
             image = other(item.item_id, ask.repeat)
         seen = f"{image}{pixels}"
-        return Prompt(item.item_id, seen, length=16 + len(item.prompt.split()), nbytes=1000)
+        length = 16 + len(item.prompt.split())
+        return Prompt(item.item_id, seen, length, nbytes=1000, layout=Layout(16, (4, 4)))
 
 
 class FakeModel:
@@ -167,7 +169,7 @@ class FakeModel:
 
     def answer(self, visual: Visual, ask: Ask) -> list[Reply]:
         _maybe_die()
-        self._fit(visual.prompts)
+        self._fit(visual.prompts, ask.intervention)
         company = [prompt.item_id for prompt in visual.prompts]
         self.backend.batches.append(tuple(company))
         replies = []
@@ -181,8 +183,12 @@ class FakeModel:
             replies.append(Reply("ABCD"[int(value[-1], 16) % 4], 2, margin))
         return replies
 
-    def _fit(self, prompts) -> None:
-        if len(prompts) * max(prompt.length for prompt in prompts) > self.backend.room:
+    def _fit(self, prompts, intervention: Intervention | None = None) -> None:
+        lengths = [prompt.length for prompt in prompts]
+        if intervention is not None:
+            left = layout_after(intervention, prompts[0].layout).tokens
+            lengths = [length - 16 + left for length in lengths]
+        if len(prompts) * max(lengths) > self.backend.room:
             raise OutOfDeviceMemoryError("out of memory")
 
 

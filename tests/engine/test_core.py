@@ -9,12 +9,19 @@ import pytest
 
 from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.core import Engine
-from ipllvm_spec.errors import EngineError, InertInterventionError, ModelError, UnknownNameError
-from ipllvm_spec.spec.interventions import BlankImage, Identity, PermuteTokens
+from ipllvm_spec.errors import (
+    EngineError,
+    InertInterventionError,
+    ModelError,
+    SpecError,
+    UnknownNameError,
+)
+from ipllvm_spec.spec.interventions import BlankImage, Identity, KeepGroup, PermuteTokens
 
 INTACT = Cell("present", "pairs")
 SHUFFLED = Cell("present", "pairs", intervention=PermuteTokens())
 BLANK = Cell("present", "pairs", intervention=BlankImage())
+GROUP = Cell("present", "pairs", intervention=KeepGroup(m=4, group=(1, 2)))
 
 
 def ask(engine: Engine, cell: Cell, start: int, stop: int):
@@ -231,3 +238,55 @@ def test_two_engines_divide_the_batches_without_overlap(make_engine):
         assert engine.stats().batches > 0
     assert not parts[0].keys() & parts[1].keys()
     assert {**parts[0], **parts[1]} == {row.item_id: row for row in alone}
+
+
+def test_a_group_reuses_projector_outputs_in_joined_batches(make_engine):
+    """Whole intact batches are put together; nothing is encoded anew, and rows do not depend on it.
+
+    Alone, the cell encodes images in the very same batches, so its rows are the same.
+    """
+    alone = ask(make_engine(store="a", token_budget=400), GROUP, 0, 100)
+    engine = make_engine(store="b", token_budget=400)
+    ask(engine, INTACT, 0, 100)
+    plan, calls = list(make_engine.backend.batches), make_engine.backend.visual_calls
+    assert ask(engine, GROUP, 0, 100) == alone
+    joined = make_engine.backend.batches[len(plan) :]
+    assert len(joined) <= 0.7 * len(plan)
+    assert sum(joined, ()) == sum(plan, ())
+    assert make_engine.backend.visual_calls == calls
+    assert engine.stats().reused == len(plan)
+
+
+def test_memory_that_runs_out_over_a_group_cuts_its_batch_too(make_engine):
+    """Joined batches come apart by the length that was left, and a later engine forms them so."""
+    engine = make_engine()
+    make_engine.backend.room = 300
+    rows = ask(engine, GROUP, 0, 32)
+    assert len(rows) == 64
+    assert engine.stats().oom_splits > 0
+    engine._store.fetch("DELETE FROM results")
+    later = make_engine()
+    make_engine.backend.room = 300
+    assert ask(later, GROUP, 0, 32) == rows
+    assert later.stats().oom_splits == 0
+
+
+def test_the_plan_reckons_with_removed_tokens(make_engine):
+    """A group's prompts are short in estimates, before and after one was measured."""
+    engine = make_engine()
+    whole, group = engine.plan([(INTACT, 50), (GROUP, 50)])
+    assert group.tokens == pytest.approx(whole.tokens - 100 * 15, abs=1)
+    ask(engine, GROUP, 0, 32)
+    other = Cell("present", "pairs", intervention=KeepGroup(m=4, group=(0, 0)))
+    again, after = engine.plan([(INTACT, 50), (other, 50)])
+    assert (again.tokens, again.guess) == (whole.tokens, True)
+    assert after.tokens == pytest.approx(group.tokens, rel=0.2)
+    assert not after.guess
+
+
+def test_a_group_that_the_image_does_not_have_is_an_error(make_engine):
+    """A grid of 4 x 4 patches has no 5 x 5 cells; nothing is computed."""
+    engine = make_engine()
+    with pytest.raises(SpecError, match="4 x 4 patches into more cells"):
+        ask(engine, Cell("present", "pairs", intervention=KeepGroup(m=5, group=(0, 0))), 0, 10)
+    assert make_engine.backend.batches == []

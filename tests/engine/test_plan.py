@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipllvm_spec.benchmarks.base import Item, Unit
-from ipllvm_spec.engine.plan import WINDOW_UNITS, cut, owner, plan_window, unit_order, windows
+from ipllvm_spec.engine.plan import (
+    WINDOW_UNITS,
+    cut,
+    join,
+    owner,
+    plan_window,
+    unit_order,
+    windows,
+)
 
 
 def _unit(number: int, cluster: int) -> Unit:
@@ -97,3 +105,31 @@ def test_a_smaller_budget_cuts_a_batch_in_order():
     """Halving keeps the order by length, so that a resumed run forms the same parts."""
     lengths = {"a": 10, "b": 10, "c": 20, "d": 40}
     assert cut(list(lengths), lengths, budget=40) == [("a", "b"), ("c",), ("d",)]
+
+
+@given(
+    lengths=st.lists(st.integers(20, 300), min_size=1, max_size=64),
+    gone=st.integers(0, 19),
+    budget=st.integers(1, 2000),
+)
+@settings(deadline=None, max_examples=60)
+def test_shorter_prompts_join_whole_batches(lengths, gone, budget):
+    """Joined batches keep their sources as intact prompts form them, in order, in the budget."""
+    sizes = {f"i{number}": length for number, length in enumerate(lengths)}
+    left = {name: length - gone for name, length in sizes.items()}
+    (window,) = windows([_many(sizes)])
+    intact = plan_window(window, sizes, budget=budget)
+    short = plan_window(window, sizes, budget=budget, left=left)
+    assert [s for batch in short for s in batch.sources] == [batch.item_ids for batch in intact]
+    for number, batch in enumerate(short):
+        assert batch.number == number
+        assert batch.item_ids == tuple(item for source in batch.sources for item in source)
+        padded = len(batch.item_ids) * max(left[item] for item in batch.item_ids)
+        assert padded == batch.padded_tokens
+        assert padded <= budget or len(batch.item_ids) == 1
+    # What cut has taken apart by the same lengths, join leaves apart.
+    assert all(batch.sources == (batch.item_ids,) for batch in intact)
+    assert join([("a",), ("b",), ("c",)], {"a": 1, "b": 2, "c": 9}, budget=4) == [
+        (("a",), ("b",)),
+        (("c",),),
+    ]
