@@ -6,12 +6,14 @@ only route by which an intervention enters a model, so what is measured is the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from ipllvm_spec.benchmarks.base import Decoding
@@ -21,7 +23,10 @@ from ipllvm_spec.models.identity import Identity
 if TYPE_CHECKING:
     from ipllvm_spec.models.splice import PromptBatch
 
-__all__ = ["Adapter", "Answer", "Encoded", "Identity"]
+__all__ = ["PLAIN_TEMPLATES", "Adapter", "Answer", "Encoded", "Encoder", "Identity"]
+
+#: What a class is called when nothing else is declared (section 3.1.4 of Radford et al.).
+PLAIN_TEMPLATES = ("a photo of a {}.",)
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Adapter(Protocol):
     Attributes:
         family: Key in ``models.registry.FAMILIES``, for example ``llava``.
         capabilities: Sites at which interventions can enter: ``pixels``, ``visual_tokens``,
-            ``hidden``.
+            ``hidden``; and ``answers``.
         identity: Weights, processor, dtype.
         attention: Attention implementation, part of the engine class in every key.
         n_layers: Number of decoder layers.
@@ -121,5 +126,67 @@ class Adapter(Protocol):
 
         Raises:
             ModelError: When there is no such layer.
+        """
+        ...
+
+
+class Encoder(Protocol):
+    """One loaded vision encoder.
+
+    Attributes:
+        family: ``model_type`` of its config.
+        capabilities: What of ``encode``, ``classify`` and ``attention`` it can do; the others
+            raise a ``ModelError`` that names the capability.
+        identity: Weights, processor, dtype.
+    """
+
+    family: str
+    capabilities: frozenset[str]
+    identity: Identity
+
+    @property
+    def width(self) -> int:
+        """Dimension of the embeddings."""
+        ...
+
+    def encode(self, images: Iterable[Image]) -> torch.Tensor:
+        """Returns (n, width) float32 pooled embeddings on the CPU.
+
+        Args:
+            images: Images in any mode.
+        """
+        ...
+
+    def classify(
+        self,
+        images: Iterable[Image],
+        names: Sequence[str],
+        *,
+        templates: Sequence[str] = PLAIN_TEMPLATES,
+    ) -> torch.Tensor:
+        """Returns (n, classes) float32 scores on the CPU; the largest of a row is the class.
+
+        Args:
+            images: Images in any mode.
+            names: Class names, one per column.
+            templates: Texts with one ``{}`` for the class name; only encoders with a text side
+                read them.
+
+        Raises:
+            ModelError: When the encoder has no classifier, or not one of these classes.
+        """
+        ...
+
+    def attention(
+        self, image: Image, *, head: int | Literal["mean"] = "mean"
+    ) -> NDArray[np.float32]:
+        """Returns the (h, w) attention of the class token to the patches in the last block.
+
+        Args:
+            image: An image in any mode.
+            head: ``mean`` over the heads, or the number of one.
+
+        Raises:
+            ModelError: When the encoder has no class token, or no such head.
         """
         ...

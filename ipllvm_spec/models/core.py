@@ -42,7 +42,7 @@ class SpliceAdapter:
     Attributes:
         family: Key in ``models.registry.FAMILIES``.
         model_class: Name of the class in transformers.
-        capabilities: Sites at which interventions can enter.
+        capabilities: Sites at which interventions can enter, and ``answers``.
         identity: Weights, processor, dtype.
         attention: Attention implementation.
         n_layers: Number of decoder layers.
@@ -54,7 +54,7 @@ class SpliceAdapter:
 
     family: str = ""
     model_class: str = ""
-    capabilities: frozenset[str] = frozenset({"pixels", "visual_tokens", "hidden"})
+    capabilities: frozenset[str] = frozenset({"answers", "pixels", "visual_tokens", "hidden"})
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def load_model(
     *,
     attention: str,
     offload_folder: Path | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Any:
     """Loads a checkpoint's weights in its compute dtype, ready for inference.
 
@@ -93,6 +95,7 @@ def load_model(
         where: Where its modules go.
         attention: Attention implementation of transformers.
         offload_folder: Where weights go that fit neither GPU nor memory.
+        options: Further arguments of the class.
 
     Raises:
         ModelError: When the files lack weights that the class has.
@@ -100,7 +103,7 @@ def load_model(
     # Bars of transformers would be torn apart by the run's own progress display.
     progress: Any = transformers.utils.logging
     progress.disable_progress_bar()
-    options: dict[str, Any] = {}
+    options = dict(options or {})
     if where.device_map is not None:
         options["device_map"] = where.device_map
         options["offload_folder"] = offload_folder

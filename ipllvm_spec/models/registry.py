@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ipllvm_spec.errors import ModelError, nearest, unknown_name
+from ipllvm_spec.models.encoder_kinds import ENCODER_FAMILIES, encoder_kind
 from ipllvm_spec.models.files import Shard, check_weights, read_config
 from ipllvm_spec.models.hub import is_hub_id, locked_commit, snapshot_folder
 from ipllvm_spec.models.identity import Identity, processor_digest, weights_digest
@@ -51,7 +52,7 @@ class Checkpoint:
     Attributes:
         ref: What the user gave.
         folder: Where its files are.
-        family: Key in ``FAMILIES``.
+        family: Key in ``FAMILIES``, or one of ``ENCODER_FAMILIES``.
         dtype: Compute dtype: ``float32``, ``float16`` or ``bfloat16``.
         variants: Broken variants to derive at load time, in order.
         identity: Weights, processor, dtype and variants.
@@ -125,7 +126,16 @@ def resolve(
 
 
 def adapter_class(family: str) -> type[SpliceAdapter]:
-    """Imports the adapter class of a family (and with it torch)."""
+    """Imports the adapter class of a family (and with it torch).
+
+    Raises:
+        ModelError: For a family of encoders, which answer no prompts.
+    """
+    if family not in FAMILIES:
+        raise ModelError(
+            f"the family '{family}' is one of vision encoders, which answer no prompts",
+            f"give a model of one of {', '.join(sorted(FAMILIES))}",
+        )
     module, _, name = FAMILIES[family].partition(":")
     kind: type[SpliceAdapter] = getattr(importlib.import_module(module), name)
     return kind
@@ -146,7 +156,9 @@ def prompt_encoder(checkpoint: Checkpoint) -> PromptEncoder:
 
 
 def capabilities(checkpoint: Checkpoint) -> frozenset[str]:
-    """Returns the sites at which interventions can enter the checkpoint's family."""
+    """Returns what a checkpoint can do: sites of interventions and ways to be asked."""
+    if checkpoint.family in ENCODER_FAMILIES:
+        return encoder_kind(checkpoint.folder, read_config(checkpoint.folder)).capabilities
     return adapter_class(checkpoint.family).capabilities
 
 
@@ -196,6 +208,8 @@ def _family(folder: Path, config: Mapping[str, Any], entry: ModelEntry | None) -
         )
     if model_type in FAMILIES:
         return model_type
+    if model_type in ENCODER_FAMILIES:
+        return encoder_kind(folder, config).family
     architectures = ", ".join(map(str, config.get("architectures") or ["none named"]))
     raise ModelError(
         f"'{folder}' is of the unknown family '{model_type}' (architectures: {architectures})",

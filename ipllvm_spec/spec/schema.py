@@ -64,12 +64,17 @@ AGGREGATES: Mapping[str, str] = {
     "relative": "mean of the drops, each in percent of its intact score",
     "median": "median of the drops, MME's total divided by 28",
 }
-#: Sites at which a model may let an intervention enter.
+#: Sites at which a model may let an intervention enter, and ways in which it may be asked.
 CAPABILITIES: Mapping[str, str] = {
     "pixels": "the image before the processor",
     "visual_tokens": "the tokens between projector and language model",
     "hidden": "the input of a decoder layer",
+    "answers": "text in reply to a prompt; every claim on language models needs it",
+    "classify": "scores of classes by a vision encoder",
+    "encode": "pooled embeddings of images by a vision encoder",
+    "attention": "attention of a vision encoder's class token to its patches",
 }
+ENCODER_CAPABILITIES = frozenset({"classify", "encode", "attention"})
 #: Tables and figures of the paper that a claim can feed.
 FIGURES = frozenset({f"table{i}" for i in range(1, 4)} | {f"figure{i}" for i in range(1, 10)})
 
@@ -233,7 +238,9 @@ class Claim(Frozen):
         """Returns the capabilities a model must have for the claim to be decidable."""
         values = (self.intervention, self.control, *self.sweep)
         parts = [value.needs() for value in values if value is not None]
-        return frozenset(self.property_needs).union(*parts)
+        needs = frozenset(self.property_needs).union(*parts)
+        # What is asked in words must never be measured on an encoder, which has none.
+        return needs if needs & ENCODER_CAPABILITIES else needs | {"answers"}
 
     def expectation(self, model: str, benchmark: str) -> Expectation | None:
         """Returns the most specific expectation for a full model reference, if there is one."""

@@ -109,7 +109,7 @@ class FakeBackend:
         return ModelId(ref, digest, "processor", "float32", weight_bytes=40_000_000)
 
     def capabilities(self, model: ModelId) -> frozenset[str]:
-        return frozenset({"pixels", "visual_tokens"})
+        return frozenset({"answers", "pixels", "visual_tokens"})
 
     def dataset(self, benchmark: str, *, source: str, mode: str) -> Dataset:
         if benchmark != "pairs":

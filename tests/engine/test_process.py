@@ -177,7 +177,7 @@ def test_errors_reach_the_client_by_name_and_text(start_group, client_of):
     inert = Cell("present", "pairs", intervention=PermuteTokens(order=(0, 1)))
     with pytest.raises(InertInterventionError, match="changed nothing"):
         client.measure(inert, 0, 10)
-    assert client.capabilities("present") == {"pixels", "visual_tokens"}
+    assert client.capabilities("present") == {"answers", "pixels", "visual_tokens"}
     description = client.describe("pairs", "twin", "standard")
     assert (len(description.items), len(description.order)) == (200, 100)
     report = client.plan([(INTACT, 32), (CELLS[1], None)])

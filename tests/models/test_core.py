@@ -239,7 +239,7 @@ def test_a_newline_elsewhere_than_expected_is_an_error(packed, image, monkeypatc
 
 def test_adapter_says_what_it_can_do(adapter):
     """Sites, layers and attention implementation are those of the loaded model."""
-    assert adapter.capabilities == {"pixels", "visual_tokens", "hidden"}
+    assert adapter.capabilities == {"answers", "pixels", "visual_tokens", "hidden"}
     assert adapter.n_layers == 2
     assert adapter.attention == "sdpa"
     assert isinstance(adapter, SpliceAdapter)

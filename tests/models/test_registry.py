@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ipllvm_spec.errors import LockError, ModelError, UnknownNameError
+from ipllvm_spec.models.encoder_kinds import ENCODER_FAMILIES
 from ipllvm_spec.models.registry import (
     FAMILIES,
     PACKAGED,
@@ -41,7 +42,7 @@ def test_a_local_path_gets_its_family_from_its_config(checkpoints, name):
     assert found.family == name.partition("-")[0]
     assert found.identity.digest.startswith("sha256:")
     assert found.identity.ref == found.ref == str(checkpoints[name])
-    assert capabilities(found) == {"pixels", "visual_tokens", "hidden"}
+    assert capabilities(found) == {"answers", "pixels", "visual_tokens", "hidden"}
 
 
 def test_a_key_and_its_path_have_the_same_digests(copy):
@@ -71,7 +72,7 @@ def test_families_name_classes_that_exist():
 def test_every_declared_family_is_known():
     """models.toml names only families that have an adapter."""
     declared = {model.family for model in load_suite().models.values()}
-    assert declared <= {*FAMILIES, None}
+    assert declared <= {*FAMILIES, *ENCODER_FAMILIES}
 
 
 @pytest.mark.parametrize(

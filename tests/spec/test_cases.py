@@ -34,7 +34,7 @@ def test_a_case_holds_what_measuring_needs(suite):
     assert case.source("charts") == "published"
     assert (case.repeats, case.units, case.mode, case.label) == (5, None, "standard", "")
     assert [guard.id for guard in case.guards] == ["order.seen"]
-    assert case.needs() == {"visual_tokens", "pixels"}
+    assert case.needs() == {"answers", "visual_tokens", "pixels"}
     assert case.expectation is not None
     assert str(case) == "order.survives[big:charts]"
 

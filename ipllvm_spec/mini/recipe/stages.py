@@ -10,10 +10,27 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from transformers import CLIPModel, CLIPProcessor, SiglipImageProcessorPil
+from transformers import (
+    CLIPModel,
+    CLIPProcessor,
+    ResNetForImageClassification,
+    SiglipImageProcessorPil,
+)
 
-from ipllvm_spec.errors import unknown_name
+from ipllvm_spec.errors import ModelError, unknown_name
+from ipllvm_spec.mini.classes import SCENE_CLASSES
 from ipllvm_spec.mini.recipe.assemble import clip_image_processor
+from ipllvm_spec.mini.recipe.classifiers import (
+    ABOUT,
+    CLASSIFIERS,
+    FLOOR,
+    KINDS_OF_SCENE,
+    TEACHER,
+    image_processor_of,
+    train_classifier,
+    twin_accuracy,
+)
+from ipllvm_spec.mini.recipe.device import training_device
 from ipllvm_spec.mini.recipe.evaluate import language_accuracy
 from ipllvm_spec.mini.recipe.language import train_language_model
 from ipllvm_spec.mini.recipe.llvms import PLANS, train_llvm
@@ -26,6 +43,8 @@ from ipllvm_spec.mini.recipe.world import make_world
 from ipllvm_spec.mini.recipe.zeroshot import zero_shot, zero_shot_classes
 
 SCENES, SEED, WORLD_SEED = 48_000, 0, 1
+#: Scenes of ImageNet's twin's classes that classifiers learn.
+CLASSED_SCENES = 12_000
 STEPS: Mapping[str, int] = MappingProxyType(
     {
         "mini-clip": 1400,
@@ -49,7 +68,7 @@ _LANGUAGES = {
 
 def stages() -> tuple[str, ...]:
     """Names of the stages; each needs only earlier ones."""
-    return (*STEPS, *PLANS)
+    return (*STEPS, *PLANS, *CLASSIFIERS)
 
 
 def train(stage: str, *, out: Path, force: bool = False) -> None:
@@ -71,6 +90,8 @@ def train(stage: str, *, out: Path, force: bool = False) -> None:
             continue
         if name in PLANS:
             train_llvm(name, out=out, backend=backend)
+        elif name in CLASSIFIERS:
+            _train_classifier(name, out=out)
         elif name in _TOWERS:
             _train_tower(name, out=out, backend=backend)
         else:
@@ -166,4 +187,40 @@ def save_language(
     save_checkpoint(
         out / key, model=model, parts=(wrap(backend, style="llama"),), card=card, log=log
     )
+    log.unlink(missing_ok=True)
+
+
+def _train_classifier(key: str, *, out: Path) -> None:
+    teacher: Any = None
+    if key == "mini-deit":
+        if not (out / TEACHER / "card.json").exists():
+            raise ModelError(f"{key} learns from {TEACHER}", f"run ipllvm mini train {TEACHER}")
+        teacher = ResNetForImageClassification.from_pretrained(out / TEACHER, dtype=torch.float32)
+        teacher = teacher.eval().to(training_device())
+    world = make_world(CLASSED_SCENES, seed=WORLD_SEED, held_out=False, only=KINDS_OF_SCENE)
+    log = out / f".{key}.jsonl"
+    meter = Meter(key, steps=CLASSIFIERS[key], log=log)
+    model = train_classifier(key, world, meter, steps=CLASSIFIERS[key], seed=SEED, teacher=teacher)
+    meter.close()
+    save_classifier(key, model, out=out, minutes=meter.minutes, log=log)
+
+
+def save_classifier(key: str, model: Any, *, out: Path, minutes: float, log: Path) -> None:
+    """Measures a classifier and saves it."""
+    # Running means of a ResNet are saved too, so they are rounded with the weights.
+    model.to(torch.bfloat16).float()
+    share = twin_accuracy(model)
+    card = {
+        "key": key,
+        "class": type(model).__name__,
+        "what": ABOUT[key],
+        "data": f"{CLASSED_SCENES:,} scenes of {len(SCENE_CLASSES)} classes (seed {WORLD_SEED})",
+        "steps": CLASSIFIERS[key],
+        "seed": SEED,
+        "minutes": round(minutes, 1),
+        "tables": {"Top-1 on the twin of ImageNet": {"imagenet": {"accuracy": 100 * share}}},
+        "missed": [f"imagenet: {100 * share:.1f} % of {100 * FLOOR:.0f} %"] * (share < FLOOR),
+    }
+    parts = (image_processor_of(key),)
+    save_checkpoint(out / key, model=model, parts=parts, card=card, log=log)
     log.unlink(missing_ok=True)
