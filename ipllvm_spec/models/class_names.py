@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from ipllvm_spec.benchmarks.classification_lists import spaced
 from ipllvm_spec.benchmarks.classification_parsing import normalized
-from ipllvm_spec.errors import ModelError, nearest
+from ipllvm_spec.errors import ModelError
 
 #: A whole list in the head's own order is taken as such when at least this share of it stands
 #: under its own label, ...
@@ -60,7 +61,9 @@ def _mismatch(
         problem = (
             f"{len(strange)} of {len(names)} classes are none of its own, first '{strange[0]}'"
         )
-        hint = f"{nearest(strange[0], labels)}; "
+        # Not all known names, as elsewhere: a head may have a thousand.
+        close = get_close_matches(strange[0], labels, n=1)
+        hint = f"did you mean '{close[0]}'? " if close else ""
     else:
         problem = f"some of {len(names)} classes share an output, or could mean several"
         hint = ""
