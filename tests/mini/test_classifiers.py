@@ -28,7 +28,7 @@ from ipllvm_spec.mini.recipe.towers import normalize
 from ipllvm_spec.mini.recipe.world import World, make_world
 from ipllvm_spec.models.encoders import load_encoder
 
-STEPS = 20
+STEPS = 12
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def world() -> World:
 
 
 def meter(key: str, folder: Path) -> Meter:
-    """One that writes a line every five steps."""
-    return Meter(key, steps=STEPS, log=folder / f".{key}.jsonl", every=5)
+    """One that writes a line every four steps."""
+    return Meter(key, steps=STEPS, log=folder / f".{key}.jsonl", every=4)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_training_lowers_the_loss(key: str, trained: Path) -> None:
     """The last steps of a short run are better than the first."""
     lines = (trained / key / "log.jsonl").read_text(encoding="utf-8").splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
-    assert len(losses) == STEPS // 5
+    assert len(losses) == STEPS // 4
     assert losses[-1] < losses[0]
 
 

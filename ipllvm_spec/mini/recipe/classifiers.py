@@ -39,7 +39,7 @@ from ipllvm_spec.mini.scenes import PATCH, SIZE
 
 WIDTH, DEPTH, HEADS, INNER = 96, 5, 4, 384
 BATCH = 64
-#: Steps by stage, about 3 minutes each on one core.
+#: Steps by stage: 2 to 6 minutes each on one core.
 CLASSIFIERS: Mapping[str, int] = MappingProxyType(
     {"mini-resnet": 800, "mini-deit": 900, "mini-vit": 900}
 )
@@ -64,7 +64,7 @@ def new_classifier(key: str) -> Any:
     Args:
         key: One of CLASSIFIERS.
     """
-    labels = {
+    labels: dict[str, Any] = {
         "id2label": dict(enumerate(SCENE_CLASSES)),
         "label2id": {name: number for number, name in enumerate(SCENE_CLASSES)},
     }

@@ -84,14 +84,15 @@ def train(stage: str, *, out: Path, force: bool = False) -> None:
     """
     if stage != "all" and stage not in stages():
         raise unknown_name("stage", stage, (*stages(), "all"))
-    backend = load_backend(out / "mini-tokenizer")
     for name in stages() if stage == "all" else (stage,):
         if (out / name / "card.json").exists() and not force:
             continue
+        if name in CLASSIFIERS:
+            _train_classifier(name, out=out)
+            continue
+        backend = load_backend(out / "mini-tokenizer")
         if name in PLANS:
             train_llvm(name, out=out, backend=backend)
-        elif name in CLASSIFIERS:
-            _train_classifier(name, out=out)
         elif name in _TOWERS:
             _train_tower(name, out=out, backend=backend)
         else:
