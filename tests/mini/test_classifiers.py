@@ -96,7 +96,7 @@ def test_every_scene_class_is_trained() -> None:
 
 
 def test_the_distillation_token_learns_from_the_teacher(world: World, tmp_path: Path) -> None:
-    """With a teacher that always says 3, the second head nearly always does, and the first does not."""
+    """With a teacher that always says 3, its head nearly always does, the other does not."""
 
     class Stubborn(torch.nn.Module):
         def forward(self, pixel_values: torch.Tensor) -> Any:
