@@ -179,7 +179,7 @@ class TorchModel:
             made = iter(self._adapter.visual_tokens(seeing))
         tokens = tuple(next(made) if prompt.encoded.n_visual else None for prompt in prompts)
         light = tuple(replace(p, encoded=replace(p.encoded, pixels={})) for p in prompts)
-        size = sum(visual.tokens.nbytes for visual in tokens if visual is not None)
+        size = sum(visual.nbytes for visual in tokens if visual is not None)
         return Visual(light, tokens, nbytes=size)
 
     def answer(self, visual: Visual, ask: Ask) -> list[Reply]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from ipllvm_spec.spec.interventions import (
     MismatchedImage,
     PatchDrop,
     PermuteTokens,
+    TokenIntervention,
 )
 from ipllvm_spec.spec.seeds import derive_seed
 
@@ -165,14 +166,25 @@ def apply_tokens(steps: Sequence[Step], visual: VisualTokens, *, draw: Draw) -> 
     result = visual
     for step in steps:
         before = result
-        result = _applier(step.intervention).function(
-            step.intervention, before, seed=step.seed(draw)
-        )
+        result = _at_entrances(step, before, seed=step.seed(draw))
         if before.equals(result):
             raise _inert((step,), draw, f"all {visual.tokens.shape[0]} visual tokens")
     if len(steps) > 1 and visual.equals(result):
         raise _inert(steps, draw, f"all {visual.tokens.shape[0]} visual tokens")
     return result
+
+
+def _at_entrances(step: Step, visual: VisualTokens, *, seed: int) -> VisualTokens:
+    """Applies one step where it enters; the same seed makes the same change at both entrances."""
+    function = _applier(step.intervention).function
+    changed: VisualTokens = function(step.intervention, replace(visual, second=None), seed=seed)
+    second = visual.second
+    only = isinstance(step.intervention, TokenIntervention) and (
+        step.intervention.entrances == "language"
+    )
+    if second is not None and not only:
+        second = function(step.intervention, second, seed=seed)
+    return replace(changed, second=second)
 
 
 def _applier(step: Intervention) -> Applier:

@@ -36,6 +36,8 @@ class VisualTokens:
         removed: How many of the prompt's placeholders have lost their token.
         vacant: How many position ids of the visual span no token uses; the text after the image
             starts behind them.
+        second: The same image's tokens where a family has a second branch that reads them; None
+            for all others. Its positions have no meaning.
     """
 
     tokens: torch.Tensor
@@ -44,13 +46,22 @@ class VisualTokens:
     grid: tuple[int, int] | None = None
     removed: int = 0
     vacant: int = 0
+    second: VisualTokens | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tokens of both branches."""
+        return self.tokens.nbytes + (self.second.nbytes if self.second is not None else 0)
 
     def with_tokens(self, tokens: torch.Tensor) -> VisualTokens:
         """Returns a copy with other token values of the same count."""
         return replace(self, tokens=tokens)
 
     def equals(self, other: VisualTokens) -> bool:
-        """Whether the language model would get bit-identical input from both."""
+        """Whether the model would get bit-identical input from both, at every entrance."""
+        if self.second is not None and other.second is not None:
+            first = replace(self, second=None).equals(replace(other, second=None))
+            return first and torch.equal(self.second.tokens, other.second.tokens)
         return (
             self.tokens.shape == other.tokens.shape
             and bool(torch.equal(self.tokens, other.tokens))

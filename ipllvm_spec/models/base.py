@@ -39,12 +39,15 @@ class Encoded:
             empty for a text-only prompt.
         n_visual: Number of placeholder tokens.
         grid: ``VisualTokens.grid`` of the image.
+        second_ids: (m,) int64 prompt of a family's second branch, its placeholder not expanded;
+            None where there is no second branch or it is not asked.
     """
 
     input_ids: torch.Tensor
     pixels: dict[str, torch.Tensor]
     n_visual: int
     grid: tuple[int, int] | None = None
+    second_ids: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Adapter(Protocol):
     Attributes:
         family: Key in ``models.registry.FAMILIES``, for example ``llava``.
         capabilities: Sites at which interventions can enter: ``pixels``, ``visual_tokens``,
-            ``hidden``; and ``answers``.
+            ``hidden``; ``second_entrance`` where a second branch reads the image; and ``answers``.
         identity: Weights, processor, dtype.
         attention: Attention implementation, part of the engine class in every key.
         n_layers: Number of decoder layers.

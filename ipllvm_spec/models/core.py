@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
+import transformers
 from PIL.Image import Image
 
 from ipllvm_spec.benchmarks.base import Decoding
@@ -22,8 +24,12 @@ from ipllvm_spec.models.base import Answer, Encoded
 from ipllvm_spec.models.decoding import greedy, next_logits
 from ipllvm_spec.models.identity import Identity
 from ipllvm_spec.models.likelihood import mean_log_probabilities, option_tokens
+from ipllvm_spec.models.packing import base_grid
 from ipllvm_spec.models.prompts import PromptEncoder
 from ipllvm_spec.models.splice import PromptBatch, assemble
+
+if TYPE_CHECKING:
+    from ipllvm_spec.models.registry import Checkpoint
 
 #: Gets the (batch, length, d) input of a decoder layer and the prompt batch; returns a new tensor
 #: of the same shape, never its argument changed in place.
@@ -41,7 +47,7 @@ class SpliceAdapter:
 
     Attributes:
         family: Key in ``models.registry.FAMILIES``.
-        model_class: Name of the class in transformers.
+        model_class: Name of the class in transformers; empty for a family with ``open_model``.
         capabilities: Sites at which interventions can enter, and ``answers``.
         identity: Weights, processor, dtype.
         attention: Attention implementation.
@@ -77,6 +83,30 @@ class SpliceAdapter:
         self._here = _Prefilling()
 
     @classmethod
+    def read_config(cls, folder: Path) -> Any:
+        """Reads the config of a checkpoint folder."""
+        return transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+
+    @classmethod
+    def prompt_encoder(cls, folder: Path, config: Any) -> PromptEncoder:
+        """Builds the prompt encoder of a checkpoint folder with its config."""
+        return PromptEncoder(
+            folder,
+            image_token_id=config.image_token_id,
+            kinds=partial(cls.token_kinds, config),
+            grid=partial(base_grid, config),
+        )
+
+    @classmethod
+    def open_model(
+        cls, checkpoint: Checkpoint, config: Any, device: torch.device, *, attention: str
+    ) -> Any:
+        """Loads the weights of a family that has no class in transformers onto one device."""
+        raise NotImplementedError
+
+    @classmethod
     def token_kinds(cls, config: Any, pixels: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Returns the (n,) int8 kinds of one image's visual tokens, without any model compute.
 
@@ -94,14 +124,12 @@ class SpliceAdapter:
         """
         raise NotImplementedError
 
-    def encode_prompt(self, prompt: str, image: Image | None, *, chat: bool = True) -> Encoded:
-        """Applies the chat template and the image processor. Thread-safe; no model compute.
+    def projectors(self) -> tuple[torch.nn.Module, ...]:
+        """Returns the projectors, each from vision features to one entrance of the image."""
+        return (self.model.model.multi_modal_projector,)
 
-        Args:
-            prompt: The question, without image token or chat wrapper.
-            image: The image, or None for a text-only prompt.
-            chat: False leaves the chat template away; see ``PromptEncoder.encode``.
-        """
+    def encode_prompt(self, prompt: str, image: Image | None, *, chat: bool = True) -> Encoded:
+        """Makes model inputs; thread-safe, no model compute. See ``PromptEncoder.encode``."""
         return self.prompts.encode(prompt, image, chat=chat)
 
     @torch.inference_mode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ import transformers
 
 from ipllvm_spec.errors import ModelError
 from ipllvm_spec.models.core import SpliceAdapter
-from ipllvm_spec.models.packing import base_grid
-from ipllvm_spec.models.placement import Placement, place
+from ipllvm_spec.models.placement import Placement, place, place_whole
 from ipllvm_spec.models.prompts import PromptEncoder
 from ipllvm_spec.models.registry import Checkpoint, adapter_class
 from ipllvm_spec.models.variants import break_adapter
@@ -41,18 +39,23 @@ def load_adapter(
     Raises:
         ModelError: When weights are missing, or the model does not fit.
     """
-    config = _config(checkpoint)
     kind = adapter_class(checkpoint.family)
-    model_class = getattr(transformers, kind.model_class)
-    where = place(checkpoint, model_class, config, device=device, max_memory=max_memory)
-    model = load_model(
-        checkpoint, model_class, where, attention=attention, offload_folder=offload_folder
-    )
+    config = kind.read_config(checkpoint.folder)
+    if kind.model_class:
+        model_class = getattr(transformers, kind.model_class)
+        where = place(checkpoint, model_class, config, device=device, max_memory=max_memory)
+        main = where.device
+        model = load_model(
+            checkpoint, model_class, where, attention=attention, offload_folder=offload_folder
+        )
+    else:
+        main = place_whole(checkpoint, device=device, max_memory=max_memory)
+        model = kind.open_model(checkpoint, config, main, attention=attention)
     adapter = kind(
         model,
-        prompts=_prompts(checkpoint, config, kind),
+        prompts=kind.prompt_encoder(checkpoint.folder, config),
         identity=checkpoint.identity,
-        device=where.device,
+        device=main,
     )
     break_adapter(adapter, checkpoint.variants)
     return adapter
@@ -60,22 +63,8 @@ def load_adapter(
 
 def load_prompts(checkpoint: Checkpoint) -> PromptEncoder:
     """Builds the prompt encoder of a checkpoint without its weights."""
-    return _prompts(checkpoint, _config(checkpoint), adapter_class(checkpoint.family))
-
-
-def _config(checkpoint: Checkpoint) -> Any:
-    return transformers.AutoConfig.from_pretrained(
-        checkpoint.folder, local_files_only=True, trust_remote_code=False
-    )
-
-
-def _prompts(checkpoint: Checkpoint, config: Any, kind: type[SpliceAdapter]) -> PromptEncoder:
-    return PromptEncoder(
-        checkpoint.folder,
-        image_token_id=config.image_token_id,
-        kinds=partial(kind.token_kinds, config),
-        grid=partial(base_grid, config),
-    )
+    kind = adapter_class(checkpoint.family)
+    return kind.prompt_encoder(checkpoint.folder, kind.read_config(checkpoint.folder))
 
 
 def load_model(

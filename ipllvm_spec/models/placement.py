@@ -64,6 +64,35 @@ def place(
     return Placement(torch.device(first), device_map)
 
 
+def place_whole(
+    checkpoint: Checkpoint, *, device: str, max_memory: dict[int | str, int] | None
+) -> torch.device:
+    """Decides where a model goes whose family cannot be spread over devices.
+
+    Args:
+        checkpoint: What is loaded; its dtype decides its size.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+        max_memory: Bytes per device, of which the first counts; measured when None.
+
+    Raises:
+        UsageError: For a device that does not exist.
+        ModelError: When the model does not fit on the device.
+    """
+    main = _main_device(device)
+    room: int | None = None
+    if max_memory is not None:
+        room = next(iter(max_memory.values()))
+    elif main.type == "cuda":
+        room = int(torch.cuda.mem_get_info(main)[0] * _SHARE)
+    if room is not None and checkpoint.bytes > room:
+        raise ModelError(
+            f"'{checkpoint.ref}' takes {checkpoint.bytes} bytes where {main} has room for {room}, "
+            f"and models of the family '{checkpoint.family}' are not spread over devices",
+            "use a larger device, or cpu",
+        )
+    return main
+
+
 def _main_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")

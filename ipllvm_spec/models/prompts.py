@@ -7,7 +7,7 @@ on the right. Tests hold the result against those classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ class PromptEncoder:
         image_token_id: int,
         kinds: Callable[[Mapping[str, torch.Tensor]], torch.Tensor],
         grid: Callable[[Mapping[str, torch.Tensor]], tuple[int, int] | None],
+        processor: Any = None,
+        template: str | None = None,
+        extra_tokens: Sequence[str] = (),
     ) -> None:
         """Reads the processor files of ``folder``.
 
@@ -48,6 +51,9 @@ class PromptEncoder:
             kinds: Gives the token kinds of an image from its pixel tensors; their number is the
                 number of placeholders.
             grid: Gives rows and columns of the patch tokens that come first, from the same.
+            processor: Image processor of a family whose folders describe none.
+            template: Chat template of a family whose folders have none.
+            extra_tokens: Special tokens that follow the tokenizer's own, where it lacks them.
 
         Raises:
             ModelError: When a file is missing or names a class that does not exist.
@@ -56,9 +62,10 @@ class PromptEncoder:
         self._folder = folder
         self._kinds = kinds
         self._grid = grid
-        self._processor = load_image_processor(folder)
+        self._processor = load_image_processor(folder) if processor is None else processor
         self.tokenizer: Any = load_tokenizer(folder)
-        self._template = _chat_template(folder, self.tokenizer)
+        self.tokenizer.add_tokens(list(extra_tokens), special_tokens=True)
+        self._template = template or _chat_template(folder, self.tokenizer)
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = 0 if pad is None else int(pad)
         # The first call may reset padding that tokenizer.json declares; later ones only read, so

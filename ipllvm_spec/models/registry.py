@@ -35,7 +35,17 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "llava": "ipllvm_spec.models.llava:LlavaAdapter",
         "llava_next": "ipllvm_spec.models.llava_next:LlavaNextAdapter",
         "llava_onevision": "ipllvm_spec.models.llava_onevision:LlavaOnevisionAdapter",
+        "meteor": "ipllvm_spec.models.meteor:MeteorAdapter",
     }
+)
+
+#: Families whose ``model_type`` is that of their language model, by architecture.
+ARCHITECTURES: Mapping[str, str] = MappingProxyType({"MeteorForCausalLM": "meteor"})
+
+#: Subfolders with a config and weights of their own, for families published in several
+#: repositories, with the repository that belongs there.
+PARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"meteor": MappingProxyType({"mamba": "BK-Lee/Meteor-Mamba"})}
 )
 
 #: Where the package keeps the small checkpoints that it ships.
@@ -101,13 +111,12 @@ def resolve(
     entry = _entry(base, entries)
     place = _locate(base, entry, lock)
     family = _family(place.folder, read_config(place.folder), entry)
+    parts = _parts(place.folder, family)
     shards = check_weights(place.folder)
     dtype = _dtype(entry, shards, device)
-    digest = (
-        f"commit:{place.commit}"
-        if place.commit
-        else weights_digest(place.folder, (shard.path for shard in shards))
-    )
+    shards += tuple(shard for part in parts for shard in check_weights(part))
+    files = [*(shard.path for shard in shards), *(part / "config.json" for part in parts)]
+    digest = f"commit:{place.commit}" if place.commit else weights_digest(place.folder, files)
     return Checkpoint(
         ref=ref,
         folder=place.folder,
@@ -198,8 +207,24 @@ def _locate(base: str, entry: ModelEntry | None, lock: LockFile | None) -> _Plac
     return _Place(snapshot_folder(hub, commit, ref=base), commit)
 
 
+def _parts(folder: Path, family: str) -> tuple[Path, ...]:
+    """Returns the folders of a checkpoint's further parts, each checked to have a config."""
+    parts = PARTS.get(family, {})
+    for name, source in parts.items():
+        if not (folder / name).is_dir():
+            raise ModelError(
+                f"'{folder}' has no subfolder '{name}', without which the family '{family}' is "
+                "not whole",
+                f"put the files of {source} into it",
+            )
+        read_config(folder / name)
+    return tuple(folder / name for name in parts)
+
+
 def _family(folder: Path, config: Mapping[str, Any], entry: ModelEntry | None) -> str:
     model_type = str(config.get("model_type", ""))
+    for architecture in config.get("architectures") or ():
+        model_type = ARCHITECTURES.get(architecture, model_type)
     if entry is not None and entry.family not in (None, model_type):
         raise ModelError(
             f"models.toml says that '{entry.key}' is of the family '{entry.family}', but "

@@ -27,7 +27,8 @@ def _zero_tower(adapter: SpliceAdapter) -> None:
     def before(_: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return (torch.zeros_like(args[0]), *args[1:])
 
-    adapter.model.model.multi_modal_projector.register_forward_pre_hook(before)
+    for projector in adapter.projectors():
+        projector.register_forward_pre_hook(before)
 
 
 def _permuted_projector(adapter: SpliceAdapter) -> None:
@@ -38,7 +39,8 @@ def _permuted_projector(adapter: SpliceAdapter) -> None:
         order = torch.randperm(output.shape[-1], generator=_generator("permuted_projector"))
         return output[..., order.to(output.device)]
 
-    adapter.model.model.multi_modal_projector.register_forward_hook(after)
+    for projector in adapter.projectors():
+        projector.register_forward_hook(after)
 
 
 def _noised_layer(adapter: SpliceAdapter) -> None:

@@ -43,7 +43,15 @@ class Intervention(BaseModel):
 
     def needs(self) -> frozenset[str]:
         """Returns the capabilities that a model must have for this to be applicable."""
-        return frozenset(step.site for step in self.steps())
+        return frozenset(need for step in self.steps() for need in step.own_needs())
+
+    def own_needs(self) -> frozenset[str]:
+        """Returns what ``needs`` says of one elementary intervention."""
+        return frozenset({self.site})
+
+    def settings(self) -> dict[str, Any]:
+        """Returns what ``canonical()`` has of an elementary intervention besides its name."""
+        return self.model_dump(mode="json")
 
     def canonical(self) -> str:
         """Returns one JSON text for one meaning: the part of a cell's key."""
@@ -55,7 +63,7 @@ class Intervention(BaseModel):
 
 
 def _plain(step: Intervention, left_out: frozenset[str]) -> dict[str, Any]:
-    fields = step.model_dump(mode="json", exclude=set(left_out))
+    fields = {key: value for key, value in step.settings().items() if key not in left_out}
     return {"name": step.name, "version": step.version, **fields}
 
 

@@ -20,7 +20,7 @@ from ipllvm_spec.spec.pixel_interventions import (
     MismatchedImage,
     PatchDrop,
 )
-from ipllvm_spec.spec.token_interventions import KeepGroup
+from ipllvm_spec.spec.token_interventions import KeepGroup, TokenIntervention
 
 __all__ = [
     "INTERVENTIONS",
@@ -35,6 +35,7 @@ __all__ = [
     "PermuteTokens",
     "Scope",
     "Site",
+    "TokenIntervention",
     "from_canonical",
     "parse_intervention",
 ]
@@ -52,7 +53,7 @@ class Identity(Intervention):
         return ()
 
 
-class PermuteTokens(Intervention):
+class PermuteTokens(TokenIntervention):
     """Permutes visual tokens after the projector and before the language model (Table 1).
 
     Attributes:
@@ -66,7 +67,6 @@ class PermuteTokens(Intervention):
     """
 
     name: ClassVar[str] = "permute_tokens"
-    site: ClassVar[Site] = "visual_tokens"
     scope: Scope = "patches"
     positions: Literal["stay", "travel"] = "stay"
     order: tuple[int, ...] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -29,7 +29,32 @@ class Layout(NamedTuple):
     grid: tuple[int, int] | None
 
 
-class KeepGroup(Intervention):
+class TokenIntervention(Intervention):
+    """Base of the interventions on visual tokens.
+
+    Attributes:
+        entrances: Where the changed tokens enter. In most families an image enters the language
+            model only, and ``both`` is that. Where a second branch reads the image too (Meteor's
+            rationale), ``both`` changes its tokens in the same way and ``language`` leaves it the
+            intact image. The paper does not say which; the same draws are used for both.
+    """
+
+    site: ClassVar[Site] = "visual_tokens"
+    undrawn: ClassVar[frozenset[str]] = frozenset({"entrances"})
+    entrances: Literal["both", "language"] = "both"
+
+    def own_needs(self) -> frozenset[str]:
+        """Adds ``second_entrance`` where only one of two is changed."""
+        second = {"second_entrance"} if self.entrances == "language" else set()
+        return frozenset({self.site, *second})
+
+    def settings(self) -> dict[str, Any]:
+        """Leaves ``both`` away, so that models with one entrance keep their keys."""
+        without = {"entrances"} if self.entrances == "both" else None
+        return self.model_dump(mode="json", exclude=without)
+
+
+class KeepGroup(TokenIntervention):
     """Removes all visual tokens but one group of neighbours: patch information loss (Figure 1).
 
     An ``m`` x ``m`` grid is laid over the grid of visual patch tokens. The tokens of one of its
@@ -55,7 +80,6 @@ class KeepGroup(Intervention):
     """
 
     name: ClassVar[str] = "keep_group"
-    site: ClassVar[Site] = "visual_tokens"
     m: int = Field(ge=1)
     group: tuple[int, int]
     how: Literal["keep", "meanpool"] = "keep"
