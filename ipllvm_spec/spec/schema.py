@@ -266,7 +266,7 @@ class Property(Frozen):
 
 def _named_steps(value: Intervention) -> list[dict[str, Any]]:
     # Fields alone do not say which intervention they belong to.
-    return [{step.name: step.model_dump(mode="json")} for step in value.steps()]
+    return [{step.name: step.settings()} for step in value.steps()]
 
 
 def glob_matches(pattern: str, text: str) -> bool:
