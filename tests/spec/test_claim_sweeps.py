@@ -38,7 +38,7 @@ def test_a_case_measures_every_condition_of_the_sweep_in_every_repeat(swept):
         Condition(Identity(), 0),
         *(Condition(colour, repeat) for colour in COLOURS for repeat in range(2)),
     )
-    assert case.needs() == {"pixels", "visual_tokens"}
+    assert case.needs() == {"pixels", "visual_tokens", "answers"}
 
 
 def test_a_profile_measures_some_levels(swept, edit):

@@ -30,7 +30,9 @@ from ipllvm_spec.mini.recipe.world import World, make_world
 
 CAPTIONS = {"captions": 0.7, "terse": 0.3}
 READ = {"captions": 0.3, "terse": 0.5, "open": 0.2}
-REREAD = {"captions": 0.15, "open": 0.5, "short": 0.15, "letters": 0.1, "hinted": 0.05, "math": 0.05}
+REREAD = {
+    "captions": 0.15, "open": 0.5, "short": 0.15, "letters": 0.1, "hinted": 0.05, "math": 0.05
+}  # fmt: skip
 OPEN = {
     "captions": 0.1, "open": 0.42, "short": 0.22, "letters": 0.18, "hinted": 0.04, "math": 0.04
 }  # fmt: skip

@@ -98,12 +98,12 @@ class MeteorAdapter(SpliceAdapter):
             return batch
         vectors = self.rationale([prompts[row] for row in asked], [visual[row] for row in asked])
         embeds = batch.embeds.clone()
-        width = batch.mask.shape[1]
+        width, lengths = batch.mask.shape[1], batch.mask.sum(dim=1).tolist()
         for row, given in zip(asked, vectors, strict=True):
             ids = prompts[row].input_ids
             at = torch.nonzero(ids == self.model.config.rationale_token_id).flatten()
             # The vectors stand before the image, so its length does not move them.
-            start = width - int(batch.lengths[row])
+            start = width - int(lengths[row])
             embeds[row, (at + start).to(embeds.device)] = given.to(embeds)
         return replace(batch, embeds=embeds)
 
