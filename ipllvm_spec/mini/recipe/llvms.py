@@ -130,8 +130,8 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             language="mini-llava",
             phases=(
                 Phase(150, CAPTIONS, align=True),
-                Phase(300, OPEN, asked=True),
-                Phase(1050, ASKED, drills=0.04, asked=True),
+                Phase(250, OPEN, asked=True),
+                Phase(900, ASKED, drills=0.04, asked=True),
             ),
             scenes=36_000,
             shuffled=False,
@@ -144,8 +144,8 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             language="mini-llava",
             phases=(
                 Phase(200, CAPTIONS, align=True),
-                Phase(450, OPEN, asked=True),
-                Phase(1200, ASKED, drills=0.04, asked=True),
+                Phase(350, OPEN, asked=True),
+                Phase(900, ASKED, drills=0.04, asked=True),
             ),
             scenes=60_000,
             shuffled=False,
