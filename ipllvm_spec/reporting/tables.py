@@ -147,7 +147,7 @@ def table1_lines(records: Iterable[Record], *, width: int) -> Iterator[Renderabl
         title = model_title(model, mini=group[0].mini)
         modes = ", ".join(sorted({record.mode for record in group}))
         yield Text(f"\nTable 1, shuffled visual patch tokens: {title}, {modes} mode", style="bold")
-        per_block = max((width - 17) // 9, 1)
+        per_block = max((width - 17) // 10, 1)
         for start in range(0, len(parts), per_block):
             yield _table1_block(parts[start : start + per_block])
         missing = {
@@ -178,7 +178,7 @@ def _table1_block(parts: Sequence[Measured]) -> Table:
     table.add_column(width=2)
     table.add_column(width=14)
     for _ in parts:
-        table.add_column(justify="right", min_width=8)
+        table.add_column(justify="right", min_width=9)
     table.add_row("", "", *(Text(part.benchmark, style="cyan") for part in parts))
     for name, values in (
         ("intact", [part.intact for part in parts]),
@@ -219,7 +219,7 @@ def _averages(parts: Sequence[Measured]) -> Iterator[Table]:
     table.add_column(width=2)
     table.add_column(width=14)
     for _ in drops:
-        table.add_column(justify="right", min_width=8)
+        table.add_column(justify="right", min_width=9)
     table.add_row("", Text(f"mean of {len(pairs)}", "dim"), *(Text(n, "dim") for n in drops))
     deltas = [None if drop is None else -float(drop) for drop in drops.values()]
     table.add_row("", "average delta", *(number(delta, decimals=2) for delta in deltas))

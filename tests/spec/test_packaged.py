@@ -160,8 +160,9 @@ def test_minis_are_predicted_to_differ_by_how_they_were_trained():
     ordered = ("mini-llava", "mini-llava-next", "mini-llava-onevision")
     for name in ("accuracy_survives", "average_survives", "no_order_breaks_answers"):
         claim = SUITE.claims[f"permutation.{name}"]
-        keys = ("average",) if claim.aggregate else claim.benchmarks
-        for key in keys:
+        # Two twins need no places, and a pair of images has two orders: see the reasons there.
+        apart = {"qbench", "ai2d", "mmvp"}
+        for key in ("average",) if claim.aggregate else set(claim.benchmarks) - apart:
             assert all(claim.expectation(model, key) is not None for model in ordered)
             assert claim.expectation("mini-llava-shuffled", key) is None
     order = SUITE.claims["permutation.order_matters_where_text_is_dense"]

@@ -29,7 +29,7 @@ def mmvet(tmp_path_factory) -> Path:
         {
             "question_id": f"v1_{number}",
             "image": Image.new("RGB", (32, 32), (20 * number, 90, 90)),
-            "question": "What color is the picture?",
+            "question": "Describe this image in detail.",  # never answered with nothing
             "answer": "blue <OR> green",
             "capability": "rec, ocr" if number % 2 else "rec",
             "image_source": "none",

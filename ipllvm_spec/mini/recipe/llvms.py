@@ -12,8 +12,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     CLIPModel,
-    LlavaForConditionalGeneration,
     SiglipModel,
 )
 
@@ -113,7 +113,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             why="One grid of 64 visual tokens, always trained in reading order.",
             seed=1,
         ),
-        "mini-llava-shuffled": Plan(
+        "mini-llava-shuffled-draft": Plan(
             family="llava",
             tower="mini-clip",
             # Where a token lies is what the second round teaches, and what this mini must not use.
@@ -122,7 +122,18 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             scenes=48_000,
             shuffled=True,
             matrix_rate=1.5e-3,
-            why="mini-llava after one round, tuned on with its visual tokens in a fresh random order.",
+            why="mini-llava-shuffled before its second round; not shipped.",
+        ),
+        "mini-llava-shuffled": Plan(
+            family="llava",
+            tower="mini-clip",
+            language="mini-llava-shuffled-draft",
+            phases=(Phase(1400, ASKED, drills=0.04, asked=True),),
+            scenes=48_000,
+            shuffled=True,
+            matrix_rate=1.5e-3,
+            why="As mini-llava, with its visual tokens in a fresh random order at every step.",
+            seed=1,
         ),
         "mini-llava-next": Plan(
             family="llava_next",
@@ -138,7 +149,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             matrix_rate=1.5e-3,
             why="A shrunk view and a grid of four tiles with newline tokens.",
         ),
-        "mini-llava-onevision": Plan(
+        "mini-llava-onevision-draft": Plan(
             family="llava_onevision",
             tower="mini-siglip",
             language="mini-llava",
@@ -150,7 +161,21 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             scenes=60_000,
             shuffled=False,
             matrix_rate=1.5e-3,
+            why="mini-llava-onevision before its second round; not shipped.",
+        ),
+        "mini-llava-onevision": Plan(
+            family="llava_onevision",
+            tower="mini-siglip",
+            language="mini-llava-onevision-draft",
+            phases=(
+                Phase(350, REREAD, drills=0.04, asked=True),
+                Phase(650, ASKED, drills=0.04, asked=True),
+            ),
+            scenes=60_000,
+            shuffled=False,
+            matrix_rate=1.5e-3,
             why="Tiles with bilinear reduction to 6 by 6, seen through a Qwen2.",
+            seed=1,
         ),
     }
 )
@@ -160,13 +185,23 @@ def language_of(folder: Path) -> Any:
     """The language model in a checkpoint, be it one itself or part of an LLVM (float32)."""
     if "llava" not in folder.name:
         return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    whole = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    whole = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
     causal: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
         whole.config.text_config
     )
     causal.model.load_state_dict(whole.model.language_model.state_dict())
     causal.lm_head.load_state_dict(whole.lm_head.state_dict())
     return causal
+
+
+def _take_projector(model: Any, folder: Path) -> None:
+    """Copies the projector of an LLVM, and its newline token where both have one."""
+    whole = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+    model.model.multi_modal_projector.load_state_dict(
+        whole.model.multi_modal_projector.state_dict()
+    )
+    if hasattr(model.model, "image_newline") and hasattr(whole.model, "image_newline"):
+        model.model.image_newline.data.copy_(whole.model.image_newline.data)
 
 
 def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
@@ -190,9 +225,7 @@ def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
     model: Any = assemble(plan.family, tower, language, backend).to(training_device())
     start = PLANS.get(plan.language)
     if start is not None and start.tower == plan.tower:
-        whole = LlavaForConditionalGeneration.from_pretrained(out / plan.language)
-        projector = whole.model.multi_modal_projector.float().state_dict()
-        model.model.multi_modal_projector.load_state_dict(projector)
+        _take_projector(model, out / plan.language)
     log = out / f".{key}.jsonl"
     meter = Meter(key, steps=plan.steps, log=log)
     train_phases(
