@@ -113,7 +113,7 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             why="One grid of 64 visual tokens, always trained in reading order.",
             seed=1,
         ),
-        "mini-llava-shuffled-draft": Plan(
+        "mini-llava-shuffled": Plan(
             family="llava",
             tower="mini-clip",
             # Where a token lies is what the second round teaches, and what this mini must not use.
@@ -122,18 +122,8 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             scenes=48_000,
             shuffled=True,
             matrix_rate=1.5e-3,
-            why="mini-llava-shuffled before its second round; not shipped.",
-        ),
-        "mini-llava-shuffled": Plan(
-            family="llava",
-            tower="mini-clip",
-            language="mini-llava-shuffled-draft",
-            phases=(Phase(1400, ASKED, drills=0.04, asked=True),),
-            scenes=48_000,
-            shuffled=True,
-            matrix_rate=1.5e-3,
-            why="As mini-llava, with its visual tokens in a fresh random order at every step.",
-            seed=1,
+            why="mini-llava after one round, tuned on with its visual tokens in a fresh random "
+            "order.",
         ),
         "mini-llava-next": Plan(
             family="llava_next",
