@@ -17,22 +17,23 @@ from transformers import (
     SiglipModel,
 )
 
-from ipllvm_spec.mini.recipe.assemble import assemble, image_processor, processor_of
+from ipllvm_spec.mini.recipe.assemble import assemble, backend_of, parts_of
 from ipllvm_spec.mini.recipe.device import training_device
 from ipllvm_spec.mini.recipe.evaluate import held_out_accuracy
 from ipllvm_spec.mini.recipe.instruct import Material, Phase, train_phases
 from ipllvm_spec.mini.recipe.language import new_language_model
 from ipllvm_spec.mini.recipe.progress import Meter
 from ipllvm_spec.mini.recipe.saving import save_checkpoint, to_shipped
-from ipllvm_spec.mini.recipe.tokens import wrap
 from ipllvm_spec.mini.recipe.visual import tower_features
 from ipllvm_spec.mini.recipe.world import World, make_world
+from ipllvm_spec.models.meteor.weights import save_meteor
 
 CAPTIONS = {"captions": 0.7, "terse": 0.3}
 READ = {"captions": 0.3, "terse": 0.5, "open": 0.2}
 REREAD = {
     "captions": 0.15, "open": 0.5, "short": 0.15, "letters": 0.1, "hinted": 0.05, "math": 0.05
 }  # fmt: skip
+AGAIN = {"captions": 0.5, "open": 0.5}
 OPEN = {
     "captions": 0.1, "open": 0.42, "short": 0.22, "letters": 0.18, "hinted": 0.04, "math": 0.04
 }  # fmt: skip
@@ -42,6 +43,10 @@ ASKED = {
 }  # fmt: skip
 """Shares of the families of questions, in the order of training: captions and terse questions say
 most about a scene for their length; letters and yes/no need what those have taught."""
+
+
+HELD_OUT = 1200
+"""Scenes on which an LLVM is measured."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,21 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
             matrix_rate=1.5e-3,
             why="Tiles with bilinear reduction to 6 by 6, seen through a Qwen2.",
         ),
+        "mini-meteor": Plan(
+            family="meteor",
+            tower="mini-clip",
+            language="mini-llava",
+            # No stage 3: a frozen decoder reads no prompt whose marks it has never met.
+            phases=(
+                Phase(200, AGAIN, asked=True),
+                Phase(300, OPEN, asked=True),
+                Phase(950, ASKED, drills=0.04, asked=True),
+            ),
+            scenes=48_000,
+            shuffled=False,
+            matrix_rate=1.5e-3,
+            why="An image with two entrances: its own weights in the decoder, and a Mamba.",
+        ),
     }
 )
 
@@ -172,12 +192,13 @@ def language_of(folder: Path) -> Any:
 def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
     """Trains and saves one LLVM from the checkpoints its plan names."""
     plan = PLANS[key]
+    backend = backend_of(plan.family, backend)
     made = SiglipModel if plan.family == "llava_onevision" else CLIPModel
     # the tower runs in the precision it ships in, so that its features are those of the checkpoint
     tower = made.from_pretrained(out / plan.tower, dtype=torch.bfloat16).vision_model.eval()
     tower = tower.to(training_device())
     world = make_world(plan.scenes, seed=2, held_out=False)
-    test = make_world(1200, seed=3, held_out=True)
+    test = make_world(HELD_OUT, seed=3, held_out=True)
     features = tower_features(plan.family, tower, world.pixels, dtype=torch.bfloat16)
     seen = tower_features(plan.family, tower, test.pixels, dtype=torch.bfloat16)
     torch.manual_seed(plan.seed)
@@ -192,7 +213,10 @@ def train_llvm(key: str, *, out: Path, backend: Tokenizer) -> None:
     if start is not None and start.tower == plan.tower:
         whole = LlavaForConditionalGeneration.from_pretrained(out / plan.language)
         projector = whole.model.multi_modal_projector.float().state_dict()
-        model.model.multi_modal_projector.load_state_dict(projector)
+        # two linear layers in this order, whatever a family calls them
+        names = model.model.multi_modal_projector.state_dict()
+        weights = dict(zip(names, projector.values(), strict=True))
+        model.model.multi_modal_projector.load_state_dict(weights)
     log = out / f".{key}.jsonl"
     meter = Meter(key, steps=plan.steps, log=log)
     train_phases(
@@ -236,12 +260,6 @@ def save_llvm(
     for title, found in tables.items():
         for name, share in found.items():
             by_kind.setdefault(name, {})[title] = 100 * share
-    processor = processor_of(plan.family, backend)
-    parts = (
-        (processor,)
-        if processor is not None
-        else (image_processor(plan.family), wrap(backend, style="chatml"))
-    )
     card = {
         "key": key,
         "class": type(model).__name__,
@@ -254,4 +272,11 @@ def save_llvm(
         "language": plan.language,
         "tables": {"Held-out accuracy by kind, topic and format": by_kind},
     }
-    save_checkpoint(out / key, model=model, parts=parts, card=card, log=log)
+    save_checkpoint(
+        out / key,
+        model=model,
+        parts=parts_of(plan.family, backend),
+        card=card,
+        log=log,
+        write=save_meteor if plan.family == "meteor" else None,
+    )
