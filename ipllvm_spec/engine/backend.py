@@ -10,13 +10,16 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ipllvm_spec.benchmarks.base import Benchmark, Decoding, Item
 from ipllvm_spec.engine.keys import DataId, ModelId
 from ipllvm_spec.errors import DataError, EngineError
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.token_interventions import Layout
+
+if TYPE_CHECKING:
+    from ipllvm_spec.interventions.base import Saliency
 
 #: The backend of every normal run, as ``module:class``.
 DEFAULT_BACKEND = "ipllvm_spec.engine.execute:TorchBackend"
@@ -171,6 +174,7 @@ class Encoder(Protocol):
         ask: Ask,
         *,
         other: Callable[[str, int], Any] | None = None,
+        saliency: Saliency | None = None,
     ) -> Prompt:
         """Applies the interventions on pixels and makes the prompt.
 
@@ -179,6 +183,7 @@ class Encoder(Protocol):
             image: Its image; None for text alone.
             ask: What is done to it.
             other: ``Dataset.other_image``, for interventions that show another item's image.
+            saliency: Where to look, for interventions that choose by it.
         """
         ...
 
@@ -237,6 +242,14 @@ class Backend(Protocol):
 
     def encoder(self, model: ModelId) -> Encoder:
         """Builds the preprocessing of a checkpoint."""
+        ...
+
+    def saliency(self, model: ModelId) -> Saliency:
+        """Loads a model for its attention alone.
+
+        Raises:
+            ModelError: When it has no class token, or cannot be loaded.
+        """
         ...
 
     def load(self, model: ModelId) -> LoadedModel:

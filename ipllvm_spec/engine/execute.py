@@ -30,9 +30,10 @@ from ipllvm_spec.engine.backend import (
 from ipllvm_spec.engine.keys import DataId, ModelId
 from ipllvm_spec.errors import InertInterventionError, ModelError, UsageError
 from ipllvm_spec.interventions.apply import Draw, apply_pixels, apply_tokens, split
-from ipllvm_spec.interventions.base import Aids, VisualTokens
+from ipllvm_spec.interventions.base import Aids, Saliency, VisualTokens
 from ipllvm_spec.models import registry
 from ipllvm_spec.models.base import Adapter, Encoded
+from ipllvm_spec.models.encoders import load_checkpoint
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.lock import LockFile
 from ipllvm_spec.spec.token_interventions import Layout
@@ -112,6 +113,17 @@ class TorchBackend:
             prompts = registry.prompt_encoder(self._checkpoints[model.weights])
         return TorchEncoder(prompts)
 
+    def saliency(self, model: ModelId) -> Saliency:
+        """Loads a model for its attention alone."""
+        with self._importing:
+            place = torch.device("cuda" if self.device == "auto" else self.device)
+            loaded = load_checkpoint(
+                self._checkpoints[model.weights],
+                device="cpu" if self.device_name == "cpu" else str(place),
+                attention="eager",
+            )
+        return loaded.attention_heads
+
     def load(self, model: ModelId) -> TorchModel:
         """Loads a checkpoint's weights."""
         with self._importing:
@@ -144,6 +156,7 @@ class TorchEncoder:
         ask: Ask,
         *,
         other: Callable[[str, int], Image] | None = None,
+        saliency: Saliency | None = None,
     ) -> Prompt:
         """Applies the interventions on pixels and makes the prompt."""
         steps = split(ask.intervention).pixels
@@ -151,7 +164,7 @@ class TorchEncoder:
         if image is not None and steps:
             try:
                 draw = _draw(ask, item.item_id)
-                image = apply_pixels(steps, image, draw=draw, aids=Aids(other=other))
+                image = apply_pixels(steps, image, draw=draw, aids=Aids(saliency, other))
             except InertInterventionError as error:
                 inert = error.problem
         encoded: Encoded = self._prompts.encode(item.prompt, image, chat=ask.decoding.chat)

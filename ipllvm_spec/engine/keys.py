@@ -84,7 +84,14 @@ def prompt_digest(items: Iterable[Item]) -> str:
 
 
 def describe_cell(
-    cell: Cell, *, model: ModelId, data: DataId, prompts: str, decoding: Decoding, engine: str
+    cell: Cell,
+    *,
+    model: ModelId,
+    data: DataId,
+    prompts: str,
+    decoding: Decoding,
+    engine: str,
+    saliency: ModelId | None = None,
 ) -> dict[str, Any]:
     """Returns everything that decides the answers of a cell, as plain data.
 
@@ -95,10 +102,11 @@ def describe_cell(
         prompts: ``prompt_digest`` of the benchmark.
         decoding: Generation settings.
         engine: Engine and version, for example ``transformers-5.23``.
+        saliency: The model whose attention chooses what is changed; None where none does.
     """
     # Without a step nothing is drawn, so all seeds and repeats share the intact answers.
     drawn = [cell.suite_seed, cell.repeat] if cell.intervention.steps() else None
-    return {
+    described = {
         "schema": SCHEMA,
         "model": {
             "digest": model.digest,
@@ -119,6 +127,10 @@ def describe_cell(
         "generation": _generation(decoding),
         "engine": {"name": engine, "attention": model.attention, "padding": PADDING},
     }
+    # Named only where it is used, so that answers stored before it existed stay hits.
+    if saliency is not None:
+        described["saliency"] = list(saliency.weights)
+    return described
 
 
 def _generation(decoding: Decoding) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipllvm_spec.benchmarks.base import Item
 from ipllvm_spec.engine import keys
@@ -15,8 +15,14 @@ from ipllvm_spec.engine.caches import Once
 from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.keys import ModelId
 from ipllvm_spec.engine.plan import Window, unit_order, windows
+from ipllvm_spec.engine.saliency import KeptSaliency
 from ipllvm_spec.engine.store import StoredRow
+from ipllvm_spec.spec.interventions import Intervention
+from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.token_interventions import KeepGroup
+
+if TYPE_CHECKING:
+    from ipllvm_spec.interventions.base import Saliency
 
 #: Characters of an intervention in a title.
 _TITLE = 64
@@ -63,6 +69,7 @@ class Context:
         key: ``keys.cell_key``.
         ask: What the backend is told.
         pixels: Whether the projector output differs from the intact one.
+        saliency: The model whose attention chooses what is changed; None where none does.
     """
 
     cell: Cell
@@ -72,6 +79,7 @@ class Context:
     key: str
     ask: Ask
     pixels: bool
+    saliency: ModelId | None = None
 
     def item_key(self, item_id: str) -> str:
         """Returns the key of one answer. Not kept: hundreds of cells times thousands of items."""
@@ -125,6 +133,7 @@ class Library:
         self._datasets: Once[tuple[str, str, str], Dataset] = Once()
         self._courses: Once[tuple[str, str, str, int], Course] = Once()
         self._contexts: Once[Cell, Context] = Once()
+        self._saliencies: Once[tuple[str, ...], Saliency] = Once()
 
     def model(self, ref: str) -> ModelId:
         """Returns the identity of a model."""
@@ -133,6 +142,14 @@ class Library:
     def encoder(self, model: ModelId) -> Encoder:
         """Returns the preprocessing of a model."""
         return self._encoders.get(model.weights, lambda: self._backend.encoder(model))
+
+    def saliency(self, model: ModelId | None) -> Saliency | None:
+        """Returns where a model looks, loaded once; None for no model."""
+        if model is None:
+            return None
+        return self._saliencies.get(
+            model.weights, lambda: KeptSaliency(self._backend.saliency(model))
+        )
 
     def course(self, benchmark: str, source: str, mode: str, suite_seed: int) -> Course:
         """Returns a benchmark's data in the order of a suite seed."""
@@ -165,6 +182,7 @@ class Library:
         model = self.model(cell.model)
         course = self.course(cell.benchmark, cell.source, cell.mode, cell.suite_seed)
         decoding = course.data.benchmark.decoding
+        saliency = self._saliency_model(cell.intervention, cell.source)
         description = keys.describe_cell(
             cell,
             model=model,
@@ -172,6 +190,7 @@ class Library:
             prompts=course.prompts,
             decoding=decoding,
             engine=self._backend.name,
+            saliency=saliency,
         )
         return Context(
             cell=cell,
@@ -181,7 +200,13 @@ class Library:
             key=keys.cell_key(description),
             ask=Ask(cell.intervention, cell.repeat, cell.suite_seed, decoding),
             pixels=self._backend.changes_pixels(cell.intervention),
+            saliency=saliency,
         )
+
+    def _saliency_model(self, intervention: Intervention, source: str) -> ModelId | None:
+        """Returns the declared saliency model of the data where the intervention needs one."""
+        ref = load_suite().saliency_model(source) if intervention.needs_saliency else None
+        return None if ref is None else self.model(ref)
 
 
 def _course(data: Dataset, suite_seed: int) -> Course:

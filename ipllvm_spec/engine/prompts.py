@@ -162,4 +162,7 @@ class Prompts:
         data = context.course.data
         image = data.image(item_id) if item.image_digest else None
         encoder = self._library.encoder(context.model)
-        return encoder.encode(item, image, ask, other=data.other_image)
+        # An intact prompt of a cell that looks for salient patches needs no look.
+        looked = context.saliency if ask.intervention.needs_saliency else None
+        saliency = self._library.saliency(looked)
+        return encoder.encode(item, image, ask, other=data.other_image, saliency=saliency)

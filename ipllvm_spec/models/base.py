@@ -193,3 +193,14 @@ class Encoder(Protocol):
             ModelError: When the encoder has no class token, or no such head.
         """
         ...
+
+    def attention_heads(self, image: Image) -> NDArray[np.float32]:
+        """Returns the (heads, h, w) attention of the class token to the patches in the last block.
+
+        Args:
+            image: An image in any mode.
+
+        Raises:
+            ModelError: When the encoder has no class token.
+        """
+        ...

@@ -49,8 +49,16 @@ def load_encoder(
     return load_checkpoint(replace(found, dtype=dtype, identity=identity), device=device)
 
 
-def load_checkpoint(checkpoint: Checkpoint, *, device: str = "cpu") -> Encoder:
+def load_checkpoint(
+    checkpoint: Checkpoint, *, device: str = "cpu", attention: str | None = None
+) -> Encoder:
     """Loads an encoder in the dtype of a resolved checkpoint.
+
+    Args:
+        checkpoint: From ``registry.resolve``.
+        device: ``cpu``, ``cuda``, ``cuda:0``, ...
+        attention: Attention implementation; None for the fastest. One that will be asked for its
+            attention all the time is best loaded as ``eager``, the only one that returns it.
 
     Raises:
         ModelError: When it is no encoder, lacks weights, or variants are asked for.
@@ -70,7 +78,7 @@ def load_checkpoint(checkpoint: Checkpoint, *, device: str = "cpu") -> Encoder:
         checkpoint,
         getattr(transformers, kind.architecture),
         Placement(torch.device(device), None),
-        attention="sdpa" if kind.special or kind.family == "siglip" else "eager",
+        attention=attention or ("sdpa" if kind.special or kind.family == "siglip" else "eager"),
         options=options,
     )
     module, _, name = kind.adapter.partition(":")

@@ -132,6 +132,10 @@ class ProbedEncoder:
         """Returns the encoder's map."""
         return self.encoder.attention(image, head=head)
 
+    def attention_heads(self, image: Image) -> NDArray[np.float32]:
+        """Returns the encoder's maps."""
+        return self.encoder.attention_heads(image)
+
 
 def probed(
     encoder: Encoder,

@@ -75,25 +75,46 @@ class VisionEncoder:
         del images, names, templates
         raise self._lacks("classify", "it has no classifier", "fit one with models.probes.probed")
 
-    @torch.inference_mode()
     def attention(
         self, image: Image, *, head: int | Literal["mean"] = "mean"
     ) -> NDArray[np.float32]:
         """Returns how much the class token attends to each patch in the last block.
-
-        The image is shown whole, resized to the input size without a crop, so that the cells of
-        the map are equal parts of the image whatever its shape.
 
         Args:
             image: An image in any mode.
             head: ``mean`` over the heads, or the number of one.
 
         Returns:
-            (h, w) float32, each at least 0. The sum is below 1 by what the class token gives to
-            itself and other special tokens.
+            (h, w) float32: one of ``attention_heads``, or their mean.
 
         Raises:
             ModelError: When the model has no class token, or no such head.
+        """
+        heads = self.attention_heads(image)
+        if head != "mean" and not 0 <= head < len(heads):
+            raise ModelError(
+                f"'{self.identity.ref}' has {len(heads)} attention heads, none of number {head}",
+                f"give 'mean' or a number from 0 to {len(heads) - 1}",
+            )
+        grid: NDArray[np.float32] = heads.mean(axis=0) if head == "mean" else heads[head]
+        return grid
+
+    @torch.inference_mode()
+    def attention_heads(self, image: Image) -> NDArray[np.float32]:
+        """Returns how much the class token attends to each patch in the last block, by head.
+
+        The image is shown whole, resized to the input size without a crop, so that the cells of
+        the map are equal parts of the image whatever its shape.
+
+        Args:
+            image: An image in any mode.
+
+        Returns:
+            (heads, h, w) float32, each at least 0. The sum of a head is below 1 by what the class
+            token gives to itself and other special tokens.
+
+        Raises:
+            ModelError: When the model has no class token.
         """
         if "attention" not in self.capabilities:
             raise self._lacks("attention", "it has no class token", "use a ViT, DeiT or CLIP")
@@ -102,17 +123,11 @@ class VisionEncoder:
         # Fused kernels never form the matrix of weights; only the eager implementation returns it.
         with self._lock, _eager(tower):
             found = tower(pixel_values=pixels, output_attentions=True).attentions
-        last = found[-1][0].float().cpu()
-        if head != "mean" and not 0 <= head < len(last):
-            raise ModelError(
-                f"'{self.identity.ref}' has {len(last)} attention heads, none of number {head}",
-                f"give 'mean' or a number from 0 to {len(last) - 1}",
-            )
-        row = (last.mean(dim=0) if head == "mean" else last[head])[0, self.kind.special :]
+        rows = found[-1][0, :, 0, self.kind.special :].float().cpu()
         down, across = _pair(tower.config.patch_size)
         shape = pixels.shape[-2] // down, pixels.shape[-1] // across
-        grid: NDArray[np.float32] = row.reshape(shape).numpy()
-        return grid
+        grids: NDArray[np.float32] = rows.reshape(-1, *shape).numpy()
+        return grids
 
     def _tower(self) -> Any:
         """The module whose last block has a class token."""
@@ -161,6 +176,9 @@ def batches(parts: Iterable[_Part], size: int) -> Iterator[list[_Part]]:
 @contextmanager
 def _eager(tower: Any) -> Iterator[None]:
     before = tower.config._attn_implementation
+    if before == "eager":
+        yield
+        return
     tower.set_attn_implementation("eager")
     try:
         yield

@@ -41,6 +41,8 @@ class ModelEntry(Frozen):
         mini: Whether tables must say that this is one of our small models.
         data: Which benchmark data it is measured on unless the user says otherwise.
         printed: The paper's name for it, where the paper measured it.
+        saliency: On which data the attention of this encoder says where the salient patches are;
+            None for a model that says nothing. At most one model for each.
     """
 
     key: Text
@@ -52,6 +54,7 @@ class ModelEntry(Frozen):
     mini: bool = False
     data: Data = "published"
     printed: str | None = None
+    saliency: Data | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -45,6 +45,11 @@ class Intervention(BaseModel):
         """Returns the capabilities that a model must have for this to be applicable."""
         return frozenset(need for step in self.steps() for need in step.own_needs())
 
+    @property
+    def needs_saliency(self) -> bool:
+        """Whether a saliency map of the image decides what is changed."""
+        return any(step.needs_saliency for step in self.steps() if step is not self)
+
     def own_needs(self) -> frozenset[str]:
         """Returns what ``needs`` says of one elementary intervention."""
         return frozenset({self.site})

@@ -71,6 +71,16 @@ class Suite:
             return ModelEntry(key=base, title=title, path=base, data=data)
         raise unknown_name("model", base, self.models)
 
+    def saliency_model(self, source: str) -> str | None:
+        """Returns the key of the model whose attention is the saliency of images.
+
+        Args:
+            source: Where the images come from: ``twin``, ``published`` or a path, which counts as
+                published: it is no rendered scene.
+        """
+        data = "twin" if source == "twin" else "published"
+        return next((key for key, entry in self.models.items() if entry.saliency == data), None)
+
     def printed(self, ref: str, benchmark: str) -> PrintedCell | None:
         """Returns the paper's cell of Table 1, only for a model that the paper measured.
 

@@ -131,6 +131,10 @@ class FakeBackend:
     def encoder(self, model: ModelId) -> FakeEncoder:
         return FakeEncoder(self)
 
+    def saliency(self, model: ModelId) -> Any:
+        self.loaded.append(f"saliency of {model.ref}")
+        return lambda image: f"{model.ref} looks at {image}"
+
     def load(self, model: ModelId) -> FakeModel:
         if "unloadable" in model.ref:
             raise ModelError(f"'{model.ref}' is damaged", "copy it again")
@@ -145,12 +149,15 @@ class FakeEncoder:
     def __init__(self, backend: FakeBackend) -> None:
         self.backend = backend
 
-    def encode(self, item: Item, image: object, ask: Ask, *, other: Any = None) -> Prompt:
+    def encode(
+        self, item: Item, image: object, ask: Ask, *, other: Any = None, saliency: Any = None
+    ) -> Prompt:
         self.backend.encoded.append(item.item_id)
         pixels = [step for step in ask.intervention.steps() if step.site == "pixels"]
         if other is not None and "mismatched_image" in [step.name for step in pixels]:
             image = other(item.item_id, ask.repeat)
-        seen = f"{image}{pixels}"
+        looked = "" if saliency is None else saliency(image)
+        seen = f"{image}{pixels}{looked}"
         length = 16 + len(item.prompt.split())
         return Prompt(item.item_id, seen, length, nbytes=1000, layout=Layout(16, (4, 4)))
 

@@ -47,6 +47,7 @@ CHANGES = {
     "mode": {"data": replace(BASE["data"], mode="paper")},
     "prompts": {"prompts": prompt_digest(ITEMS[:1])},
     "new tokens": {"decoding": Decoding(max_new_tokens=9)},
+    "saliency": {"saliency": BASE["model"]},
     "stop": {"decoding": Decoding(max_new_tokens=8, stop=("\n",))},
     "options": {"decoding": Decoding(max_new_tokens=8, options=("cat", "dog"))},
     "raw prompt": {"decoding": Decoding(max_new_tokens=8, chat=False)},
