@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from itertools import product
 
 import pytest
 
@@ -82,7 +83,7 @@ class Controller:
             ModelError: When a model cannot be identified.
         """
         assert self._client is not None
-        chosen = [case for case in cases if not case.skip]
+        chosen = self._measured(cases)
         judging = self._settings.judging
         report = self._client.plan(_cells(chosen, judging))
         return plan_text(report, chosen, judging=judging)
@@ -150,8 +151,7 @@ class Controller:
         if self._planned is None:
             suite = load_suite()
             cases = [case for claim in suite.claims for case in self._settings.cases(claim)]
-            asked = [case for case in cases if not case.skip]
-            self._planned = self._client.plan(_cells(asked, self._settings.judging))
+            self._planned = self._client.plan(_cells(self._measured(cases), self._settings.judging))
             self._size = len(cases)
         stats = self._client.stats()
         # Known to the controller only once the workers have collected.
@@ -166,6 +166,14 @@ class Controller:
             decided_early=self._early,
             note=next((engine.current for engine in stats.engines if engine.current), ""),
         )
+
+    def _measured(self, cases: Iterable[Case]) -> list[Case]:
+        """Leaves out what will be skipped: by its options, or for want of its reference."""
+        assert self._client is not None
+        asked = [case for case in cases if not case.skip]
+        others = {case.against.model for case in asked if case.against is not None}
+        missing = {model for model in others if self._client.unavailable(model)}
+        return [c for c in asked if c.against is None or c.against.model not in missing]
 
     def _read_stats(self) -> RunStats | None:
         folder = allure_view.results_dir(self._config)
@@ -224,9 +232,9 @@ def _cells(cases: Sequence[Case], judging: Judging) -> list[tuple[Cell, int | No
         for benchmark in case.benchmarks:
             if judging.on(case.source(benchmark)).unscored(get_benchmark(benchmark, case.mode)):
                 continue
-            for condition in case.conditions():
+            for model, condition in product(case.models(), case.conditions()):
                 cell = Cell(
-                    model=case.model,
+                    model=model,
                     benchmark=benchmark,
                     source=case.source(benchmark),
                     mode=case.mode,

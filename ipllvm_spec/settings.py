@@ -100,8 +100,9 @@ class RunSettings:
         return sum(len(self.cases(claim)) for claim in load_suite().claims)
 
     def model_refs(self) -> tuple[str, ...]:
-        """Returns the models of the run: the user's, or the profile's own."""
-        return self.models or load_suite().profile(self.profile).models
+        """Returns the models of the run: the user's, or the profile's own with its encoders."""
+        profile = load_suite().profile(self.profile)
+        return self.models or (*profile.models, *profile.encoders)
 
     def header(self) -> list[str]:
         """Returns the lines that pytest prints first: a typo shows there."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 #: Key under which the loader hands the digest of a row's image to ``Benchmark.items``.
 IMAGE_DIGEST = "image_digest"
@@ -136,6 +136,19 @@ class Decoding:
 
 
 @dataclass(frozen=True)
+class Classes:
+    """What a vision encoder may take an image for.
+
+    Attributes:
+        names: Class names in the order of the labels; some sets name two classes alike.
+        templates: Texts with one ``{}`` for the name, for encoders that compare images with text.
+    """
+
+    names: tuple[str, ...]
+    templates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class JudgeCall:
     """A question to a judge model.
 
@@ -233,4 +246,13 @@ class Benchmark(DataSet, Protocol):
             units: The units that were measured.
             scores: The item scores of each of them.
         """
+        ...
+
+
+@runtime_checkable
+class Classifying(Protocol):
+    """A benchmark that asks nothing but which of some classes an image shows."""
+
+    def classes(self, items: Sequence[Item]) -> Classes:
+        """Returns the classes of all items; the name of the right one is each item's ``gold``."""
         ...

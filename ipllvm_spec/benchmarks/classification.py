@@ -5,13 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import fsum
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from ipllvm_spec.benchmarks import fields
 from ipllvm_spec.benchmarks.base import (
+    Classes,
     Decoding,
     Item,
     ItemScore,
@@ -26,6 +27,7 @@ from ipllvm_spec.benchmarks.classification_lists import (
     first_rows,
     own_names,
 )
+from ipllvm_spec.benchmarks.classification_modes import PROTOCOLS
 from ipllvm_spec.benchmarks.classification_parsing import (
     parse_class,
     parse_class_after_phrase,
@@ -39,36 +41,6 @@ LISTED_AT_MOST = 250
 _RUBRIC = "class-verify-1"
 _JUDGE = "You check answers about images precisely, and reply with one word."
 
-
-@dataclass(frozen=True)
-class Protocol:
-    """What one mode asks, and who reads the answers.
-
-    Attributes:
-        listed: Whether the prompt lists the classes.
-        scorer: ``contains`` and ``extract`` are rules; ``verify`` asks a judge.
-        likelihood: Whether the class of the largest likelihood is the answer.
-        every_row: Whether all rows are items rather than those of the index list.
-    """
-
-    listed: bool = False
-    scorer: Literal["contains", "extract", "verify"] = "contains"
-    likelihood: bool = False
-    every_row: bool = False
-
-
-#: ``all`` is for encoders, which are cheap enough to see every image of a split.
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
-    {
-        "standard": Protocol(listed=True),
-        "paper": Protocol(listed=True, scorer="verify"),
-        "extract": Protocol(listed=True, scorer="extract"),
-        "open": Protocol(),
-        "verify": Protocol(scorer="verify"),
-        "likelihood": Protocol(likelihood=True),
-        "all": Protocol(every_row=True),
-    }
-)
 
 _READERS: Mapping[str, Callable[..., Parsed]] = MappingProxyType(
     {
@@ -173,6 +145,10 @@ class Classification(PerQuestion):
             image_digest=digest,
             row=index,
         )
+
+    def classes(self, items: Sequence[Item]) -> Classes:
+        """Returns what an image can be taken for, in the order of the labels."""
+        return Classes(self._names(items[0]), class_list(self.name).templates)
 
     def _names(self, item: Item) -> tuple[str, ...]:
         return item.choices or class_list(self.name).names

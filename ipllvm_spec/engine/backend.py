@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ipllvm_spec.benchmarks.base import Benchmark, Decoding, Item
+from ipllvm_spec.benchmarks.base import Benchmark, Classes, Decoding, Item
 from ipllvm_spec.engine.keys import DataId, ModelId
 from ipllvm_spec.errors import DataError, EngineError
 from ipllvm_spec.spec.interventions import Intervention
@@ -56,12 +56,14 @@ class Ask:
         repeat: 0-based repeat.
         suite_seed: Root of all seeds.
         decoding: Generation settings.
+        classes: What an encoder may take an image for; None for a model that answers in words.
     """
 
     intervention: Intervention
     repeat: int
     suite_seed: int
     decoding: Decoding
+    classes: Classes | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Visual:
 
 
 class Reply(NamedTuple):
-    """One generated answer: text, new tokens, first-token margin."""
+    """One answer: text, new tokens, margin of the first token or between the best classes."""
 
     text: str
     n_tokens: int

@@ -61,7 +61,8 @@ class Row:
         item_id: The item.
         status: ``ok``; or ``error`` when the item could not be asked (undecodable image).
         text: Raw answer for ``ok``; the reason for ``error``.
-        margin: Difference of the two largest first-token logits; 0.0 for ``error``.
+        margin: Difference of the two largest first-token logits, or of an encoder's two largest
+            scores of classes; 0.0 for ``error``.
         n_tokens: New tokens generated.
     """
 

@@ -25,7 +25,7 @@ from ipllvm_spec.engine.caches import Once
 from ipllvm_spec.engine.cells import SUITE_SEED, Cell, Row
 from ipllvm_spec.engine.member import JUDGE_RANK
 from ipllvm_spec.engine.wire import EngineAddress, receive, send, unpack_error
-from ipllvm_spec.errors import EngineError
+from ipllvm_spec.errors import EngineError, LockError, ModelError
 
 #: How long a client waits for an engine that is being restarted. A restart imports torch and may
 #: meet a busy machine; the group says so at once when it has given up.
@@ -72,6 +72,14 @@ class EngineClient:
             ModelError: When the model cannot be identified.
         """
         return frozenset(self._ask(0, "capabilities", {"model": model}))
+
+    def unavailable(self, model: str) -> str:
+        """Says why a model cannot be found on this machine; "" when it can."""
+        try:
+            self.capabilities(model)
+        except (ModelError, LockError) as error:
+            return error.problem
+        return ""
 
     def measure(self, cell: Cell, start: int, stop: int) -> list[Row]:
         """Returns one row per item of units ``order[start:stop]``, in unit order.

@@ -1,13 +1,11 @@
-"""Real models and data behind the engine: the only engine file that imports torch."""
+"""Real models and data behind the engine. Only this file and what it imports need torch."""
 
 from __future__ import annotations
 
 import gc
 import importlib.metadata
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,14 +20,18 @@ from ipllvm_spec.engine.backend import (
     Ask,
     BackendOptions,
     Dataset,
-    OutOfDeviceMemoryError,
+    Encoder,
+    LoadedModel,
     Prompt,
     Reply,
     Visual,
 )
+from ipllvm_spec.engine.changes import changed_image, demand_change, draw_of
+from ipllvm_spec.engine.classify import Classifier, ImageEncoder
+from ipllvm_spec.engine.devices import inspect_device, make_repeatable, out_of_memory
 from ipllvm_spec.engine.keys import DataId, ModelId
-from ipllvm_spec.errors import InertInterventionError, ModelError, UsageError
-from ipllvm_spec.interventions.apply import Draw, apply_pixels, apply_tokens, split
+from ipllvm_spec.errors import InertInterventionError, ModelError
+from ipllvm_spec.interventions.apply import apply_tokens, split
 from ipllvm_spec.interventions.base import Aids, Saliency, VisualTokens
 from ipllvm_spec.models import registry
 from ipllvm_spec.models.base import Adapter, Encoded
@@ -40,11 +42,6 @@ from ipllvm_spec.spec.token_interventions import Layout
 
 #: The attention implementation that every model is loaded with; part of every key.
 ATTENTION = "sdpa"
-#: Shares of the device's memory that weights may take before the oldest model is dropped.
-_GPU_SHARE = 0.7
-_CPU_SHARE = 0.5
-#: What torch's allocators say when they fail without a class of their own.
-_OOM_TEXTS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class TorchBackend:
@@ -58,14 +55,14 @@ class TorchBackend:
         version = importlib.metadata.version("transformers").split(".")
         self.name = f"transformers-{version[0]}.{version[1]}"
         self.device = options.device
-        self.device_name, self.memory = _inspect(options.device)
+        self.device_name, self.memory = inspect_device(options.device)
         self._lock_file = LockFile.load(Path(options.lock) if options.lock else None)
         # transformers imports its parts lazily, which is not safe from several threads at once.
         self._importing = threading.Lock()
         self._checkpoints: dict[tuple[str, ...], registry.Checkpoint] = {}
         # A GPU is busy with one batch; on a CPU a batch has one core.
         self.lanes = options.cores if self.device_name == "cpu" else 1
-        _make_repeatable()
+        make_repeatable()
 
     def resolve(self, ref: str) -> ModelId:
         """Identifies a checkpoint without loading it."""
@@ -107,27 +104,28 @@ class TorchBackend:
         """Whether the projector output differs from the intact one."""
         return bool(split(intervention).pixels)
 
-    def encoder(self, model: ModelId) -> TorchEncoder:
+    def encoder(self, model: ModelId) -> Encoder:
         """Builds the preprocessing of a checkpoint."""
         with self._importing:
-            prompts = registry.prompt_encoder(self._checkpoints[model.weights])
-        return TorchEncoder(prompts)
+            checkpoint = self._checkpoints[model.weights]
+            if "answers" not in registry.capabilities(checkpoint):
+                return ImageEncoder()
+            return TorchEncoder(registry.prompt_encoder(checkpoint))
 
     def saliency(self, model: ModelId) -> Saliency:
         """Loads a model for its attention alone."""
         with self._importing:
-            place = torch.device("cuda" if self.device == "auto" else self.device)
             loaded = load_checkpoint(
-                self._checkpoints[model.weights],
-                device="cpu" if self.device_name == "cpu" else str(place),
-                attention="eager",
+                self._checkpoints[model.weights], device=self._place(), attention="eager"
             )
         return loaded.attention_heads
 
-    def load(self, model: ModelId) -> TorchModel:
+    def load(self, model: ModelId) -> LoadedModel:
         """Loads a checkpoint's weights."""
         with self._importing:
             checkpoint = self._checkpoints[model.weights]
+            if "answers" not in registry.capabilities(checkpoint):
+                return Classifier(load_checkpoint(checkpoint, device=self._place()))
             adapter = cast("Adapter", registry.load(checkpoint, self.device, attention=ATTENTION))
         if adapter.attention != model.attention:
             raise ModelError(
@@ -135,6 +133,12 @@ class TorchBackend:
                 "use a version of transformers whose class of this model supports it",
             )
         return TorchModel(adapter)
+
+    def _place(self) -> str:
+        """Where an encoder goes, which is never spread."""
+        if self.device_name == "cpu":
+            return "cpu"
+        return "cuda" if self.device == "auto" else self.device
 
     def release(self) -> None:
         """Gives memory of dropped models and tensors back to the device."""
@@ -159,15 +163,8 @@ class TorchEncoder:
         saliency: Saliency | None = None,
     ) -> Prompt:
         """Applies the interventions on pixels and makes the prompt."""
-        steps = split(ask.intervention).pixels
-        inert = ""
-        if image is not None and steps:
-            try:
-                draw = _draw(ask, item.item_id)
-                image = apply_pixels(steps, image, draw=draw, aids=Aids(saliency, other))
-            except InertInterventionError as error:
-                inert = error.problem
-        encoded: Encoded = self._prompts.encode(item.prompt, image, chat=ask.decoding.chat)
+        shown, inert = changed_image(item.item_id, image, ask, Aids(saliency, other))
+        encoded: Encoded = self._prompts.encode(item.prompt, shown, chat=ask.decoding.chat)
         tensors = [encoded.input_ids, *encoded.pixels.values()]
         return Prompt(
             item_id=item.item_id,
@@ -188,7 +185,7 @@ class TorchModel:
     def visual(self, prompts: Sequence[Prompt]) -> Visual:
         """Runs tower and projector for the prompts that have an image."""
         seeing = [prompt.encoded for prompt in prompts if prompt.encoded.n_visual]
-        with _out_of_memory():
+        with out_of_memory():
             made = iter(self._adapter.visual_tokens(seeing))
         tokens = tuple(next(made) if prompt.encoded.n_visual else None for prompt in prompts)
         light = tuple(replace(p, encoded=replace(p.encoded, pixels={})) for p in prompts)
@@ -197,7 +194,7 @@ class TorchModel:
 
     def answer(self, visual: Visual, ask: Ask) -> list[Reply]:
         """Applies the interventions on visual tokens and generates."""
-        with _out_of_memory():
+        with out_of_memory():
             changed = _change(visual, ask)
             encoded = [prompt.encoded for prompt in visual.prompts]
             answers = self._adapter.generate(encoded, changed, ask.decoding)
@@ -206,9 +203,6 @@ class TorchModel:
 
 def _change(visual: Visual, ask: Ask) -> list[VisualTokens | None]:
     """Applies the steps on visual tokens.
-
-    A single item may be unchanged by chance (a black image made black); that is its true answer.
-    When no item of a batch is changed, the intervention itself does nothing.
 
     Raises:
         InertInterventionError: When no item was changed.
@@ -220,62 +214,9 @@ def _change(visual: Visual, ask: Ask) -> list[VisualTokens | None]:
         changed = tokens
         if tokens is not None and parts.tokens and not prompt.inert:
             try:
-                changed = apply_tokens(parts.tokens, tokens, draw=_draw(ask, prompt.item_id))
+                changed = apply_tokens(parts.tokens, tokens, draw=draw_of(ask, prompt.item_id))
             except InertInterventionError as error:
                 inert.append(error.problem)
         result.append(changed)
-    seeing = sum(tokens is not None for tokens in visual.tokens)
-    if (parts.pixels or parts.tokens) and len(inert) == seeing:
-        raise InertInterventionError(
-            inert[0] if inert else f"{ask.intervention!r} changed nothing: no item has an image",
-            "the same holds for every item of its batch, so the measurement would equal the "
-            "intact one by construction: choose an intervention that changes the model's input",
-        )
+    demand_change(ask, inert, seeing=sum(tokens is not None for tokens in visual.tokens))
     return result
-
-
-def _draw(ask: Ask, item_id: str) -> Draw:
-    return Draw(item_id=item_id, repeat=ask.repeat, suite_seed=ask.suite_seed)
-
-
-@contextmanager
-def _out_of_memory() -> Iterator[None]:
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfDeviceMemoryError(str(error)) from None
-    except RuntimeError as error:
-        if not any(text in str(error).lower() for text in _OOM_TEXTS):
-            raise
-        raise OutOfDeviceMemoryError(str(error)) from None
-
-
-def _inspect(device: str) -> tuple[str, int]:
-    """Returns a device's full name and the bytes that weights may take there.
-
-    Raises:
-        UsageError: When there is no such device.
-    """
-    kind, _, number = device.partition(":")
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if kind == "cpu" or (kind == "auto" and gpus == 0):
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return "cpu", int(total * _CPU_SHARE)
-    index = int(number) if number.isdecimal() else 0
-    if kind not in ("cuda", "auto") or (number and not number.isdecimal()) or index >= gpus:
-        found = ", ".join(["cpu", *(f"cuda:{gpu}" for gpu in range(gpus))])
-        raise UsageError(
-            f"there is no device '{device}'", f"devices of this machine: {found}; or use auto"
-        )
-    memory = torch.cuda.get_device_properties(index).total_memory
-    shared = gpus if kind == "auto" else 1
-    return f"cuda {torch.cuda.get_device_name(index)}", int(memory * shared * _GPU_SHARE)
-
-
-def _make_repeatable() -> None:
-    """Fixes everything that lets the same batch give other floats on the same machine."""
-    torch.set_num_threads(1)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.use_deterministic_algorithms(True, warn_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ipllvm_spec.benchmarks.base import Decoding, Item, JudgeCall
+from ipllvm_spec.benchmarks.base import Classes, Decoding, Item, JudgeCall
 from ipllvm_spec.engine.cells import Cell
 
 #: Raised when the meaning of a stored row changes; old rows then stop being hits.
@@ -91,6 +91,7 @@ def describe_cell(
     prompts: str,
     decoding: Decoding,
     engine: str,
+    classes: Classes | None = None,
     saliency: ModelId | None = None,
 ) -> dict[str, Any]:
     """Returns everything that decides the answers of a cell, as plain data.
@@ -99,9 +100,10 @@ def describe_cell(
         cell: What was asked for.
         model: Identity of the weights.
         data: Identity of the benchmark's data.
-        prompts: ``prompt_digest`` of the benchmark.
+        prompts: ``prompt_digest`` of the benchmark; "" where nothing is asked in words.
         decoding: Generation settings.
         engine: Engine and version, for example ``transformers-5.23``.
+        classes: What an encoder reads out of an image; None for a model that answers.
         saliency: The model whose attention chooses what is changed; None where none does.
     """
     # Without a step nothing is drawn, so all seeds and repeats share the intact answers.
@@ -127,7 +129,9 @@ def describe_cell(
         "generation": _generation(decoding),
         "engine": {"name": engine, "attention": model.attention, "padding": PADDING},
     }
-    # Named only where it is used, so that answers stored before it existed stay hits.
+    # Named only where they are used, so that answers stored before they existed stay hits.
+    if classes is not None:
+        described["classes"] = digest([classes.names, classes.templates])
     if saliency is not None:
         described["saliency"] = list(saliency.weights)
     return described

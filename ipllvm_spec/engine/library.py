@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from ipllvm_spec.benchmarks.base import Item
+from ipllvm_spec.benchmarks.base import Classes, Classifying, Item
 from ipllvm_spec.engine import keys
 from ipllvm_spec.engine.answers import Description
 from ipllvm_spec.engine.backend import Ask, Backend, Dataset, Encoder
@@ -17,6 +17,7 @@ from ipllvm_spec.engine.keys import ModelId
 from ipllvm_spec.engine.plan import Window, unit_order, windows
 from ipllvm_spec.engine.saliency import KeptSaliency
 from ipllvm_spec.engine.store import StoredRow
+from ipllvm_spec.errors import UsageError
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.token_interventions import KeepGroup
@@ -182,14 +183,16 @@ class Library:
         model = self.model(cell.model)
         course = self.course(cell.benchmark, cell.source, cell.mode, cell.suite_seed)
         decoding = course.data.benchmark.decoding
+        classes = self._classes(cell, model, course.data)
         saliency = self._saliency_model(cell.intervention, cell.source)
         description = keys.describe_cell(
             cell,
             model=model,
             data=course.data.identity,
-            prompts=course.prompts,
+            prompts="" if classes else course.prompts,
             decoding=decoding,
             engine=self._backend.name,
+            classes=classes,
             saliency=saliency,
         )
         return Context(
@@ -198,10 +201,22 @@ class Library:
             course=course,
             description=keys.canonical(description),
             key=keys.cell_key(description),
-            ask=Ask(cell.intervention, cell.repeat, cell.suite_seed, decoding),
+            ask=Ask(cell.intervention, cell.repeat, cell.suite_seed, decoding, classes),
             pixels=self._backend.changes_pixels(cell.intervention),
             saliency=saliency,
         )
+
+    def _classes(self, cell: Cell, model: ModelId, data: Dataset) -> Classes | None:
+        """Returns what an encoder reads out; None for a model that answers in words."""
+        if "answers" in self._backend.capabilities(model):
+            return None
+        if not isinstance(data.benchmark, Classifying):
+            raise UsageError(
+                f"'{cell.model}' says which class an image shows and answers no question, so it "
+                f"cannot be measured on '{cell.benchmark}'",
+                "measure it on a classification set, for example imagenet",
+            )
+        return data.benchmark.classes(data.items)
 
     def _saliency_model(self, intervention: Intervention, source: str) -> ModelId | None:
         """Returns the declared saliency model of the data where the intervention needs one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ipllvm_spec.engine.backend import Ask, Backend, Prompt, Visual
@@ -149,7 +149,7 @@ class Prompts:
         key = (context.prompts_key, item_id)
         prompt = self._encoded.get(key)
         if prompt is None:
-            ask = Ask(Identity(), 0, context.ask.suite_seed, context.ask.decoding)
+            ask = replace(context.ask, intervention=Identity(), repeat=0)
             try:
                 prompt = self._encode(context, item_id, ask)
             except DataError as error:

@@ -36,6 +36,11 @@ class EncoderKind:
     pooling: Pooling
     special: int
 
+    @property
+    def zero_shot(self) -> bool:
+        """Whether it names any classes, by comparing images with texts, and not those of a head."""
+        return self.adapter == _ZERO_SHOT
+
 
 _ZERO_SHOT = "ipllvm_spec.models.zero_shot:ZeroShotEncoder"
 _HEAD = "ipllvm_spec.models.classifiers:HeadEncoder"

@@ -17,6 +17,8 @@ from ipllvm_spec.models.files import read_config
 from ipllvm_spec.models.loading import load_model
 from ipllvm_spec.models.placement import Placement
 from ipllvm_spec.models.registry import Checkpoint, resolve
+from ipllvm_spec.models.variants import break_encoder
+from ipllvm_spec.models.vision import VisionEncoder
 from ipllvm_spec.spec.lock import LockFile
 
 _DTYPES = ("float32", "bfloat16")
@@ -61,15 +63,9 @@ def load_checkpoint(
             attention all the time is best loaded as ``eager``, the only one that returns it.
 
     Raises:
-        ModelError: When it is no encoder, lacks weights, or variants are asked for.
+        ModelError: When it is no encoder, lacks weights, or has no such variant.
     """
     kind = encoder_kind(checkpoint.folder, read_config(checkpoint.folder))
-    if checkpoint.variants:
-        raise ModelError(
-            f"'{checkpoint.ref}' asks for {', '.join(checkpoint.variants)}, which breaks language "
-            f"models, and {kind.architecture} is none",
-            "leave the variants out",
-        )
     options: dict[str, Any] = {}
     if kind.architecture == "ViTModel":
         # Its pooler was trained for no published checkpoint, and some, DINO's for one, lack it.
@@ -82,7 +78,8 @@ def load_checkpoint(
         options=options,
     )
     module, _, name = kind.adapter.partition(":")
-    encoder: Encoder = getattr(importlib.import_module(module), name)(
+    encoder: VisionEncoder = getattr(importlib.import_module(module), name)(
         model, kind=kind, folder=checkpoint.folder, identity=checkpoint.identity
     )
+    break_encoder(encoder, checkpoint.variants)
     return encoder

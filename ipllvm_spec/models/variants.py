@@ -15,6 +15,7 @@ from ipllvm_spec.spec.seeds import derive_seed
 
 if TYPE_CHECKING:
     from ipllvm_spec.models.core import SpliceAdapter
+    from ipllvm_spec.models.vision import VisionEncoder
 
 #: Standard deviation of the noise on the noised layer, relative to that of each weight matrix.
 NOISE = 2.0
@@ -68,6 +69,22 @@ def _forced_a(adapter: SpliceAdapter) -> None:
     adapter.forced = "A"
 
 
+def _no_positions(encoder: VisionEncoder) -> None:
+    """Zeroes the position embeddings: the encoder sees what is there and not where."""
+    found = [
+        weight
+        for name, weight in encoder.tower().named_parameters()
+        if "position_embedding" in name
+    ]
+    if not found:
+        raise ModelError(
+            f"'{encoder.identity.ref}' ({encoder.kind.architecture}) has no position embeddings",
+            "leave the variant no_positions out",
+        )
+    for weight in found:
+        weight.data.zero_()
+
+
 def _generator(name: str) -> Any:
     import torch  # see the module's docstring
 
@@ -84,6 +101,11 @@ VARIANTS: Mapping[str, Callable[[SpliceAdapter], None]] = MappingProxyType(
     }
 )
 
+#: The same for vision encoders.
+ENCODER_VARIANTS: Mapping[str, Callable[[VisionEncoder], None]] = MappingProxyType(
+    {"no_positions": _no_positions}
+)
+
 
 def check_variants(ref: str, variants: Sequence[str]) -> None:
     """Checks the ``~`` suffixes of a model reference.
@@ -92,11 +114,35 @@ def check_variants(ref: str, variants: Sequence[str]) -> None:
         UnknownNameError: For a variant that does not exist, with the nearest name.
     """
     for name in variants:
-        if name not in VARIANTS:
-            raise unknown_name(f"variant in '{ref}':", name, VARIANTS)
+        if name not in VARIANTS and name not in ENCODER_VARIANTS:
+            raise unknown_name(f"variant in '{ref}':", name, {**VARIANTS, **ENCODER_VARIANTS})
 
 
 def break_adapter(adapter: SpliceAdapter, variants: Sequence[str]) -> None:
-    """Applies variants in order to an adapter that was just loaded."""
+    """Applies variants in order to an adapter that was just loaded.
+
+    Raises:
+        ModelError: For a variant of vision encoders.
+    """
     for name in variants:
+        _known(adapter.identity.ref, name, VARIANTS, "language models")
         VARIANTS[name](adapter)
+
+
+def break_encoder(encoder: VisionEncoder, variants: Sequence[str]) -> None:
+    """Applies variants in order to an encoder that was just loaded.
+
+    Raises:
+        ModelError: For a variant of language models, or one that the architecture rules out.
+    """
+    for name in variants:
+        _known(encoder.identity.ref, name, ENCODER_VARIANTS, "vision encoders")
+        ENCODER_VARIANTS[name](encoder)
+
+
+def _known(ref: str, name: str, variants: Mapping[str, object], kind: str) -> None:
+    if name not in variants:
+        raise ModelError(
+            f"'{ref}' asks for {name}, which is no variant of {kind}",
+            f"variants of {kind}: {', '.join(variants)}",
+        )

@@ -118,7 +118,7 @@ class VisionEncoder:
         """
         if "attention" not in self.capabilities:
             raise self._lacks("attention", "it has no class token", "use a ViT, DeiT or CLIP")
-        tower = self._tower()
+        tower = self.tower()
         pixels = self._pixels([image], whole=True)
         # Fused kernels never form the matrix of weights; only the eager implementation returns it.
         with self._lock, _eager(tower):
@@ -129,7 +129,7 @@ class VisionEncoder:
         grids: NDArray[np.float32] = rows.reshape(-1, *shape).numpy()
         return grids
 
-    def _tower(self) -> Any:
+    def tower(self) -> Any:
         """The module whose last block has a class token."""
         return self.model.base_model
 
@@ -150,7 +150,7 @@ class VisionEncoder:
     def _pixels(self, images: Sequence[Image], *, whole: bool = False) -> torch.Tensor:
         options: dict[str, Any] = {}
         if whole:
-            height, width = _pair(self._tower().config.image_size)
+            height, width = _pair(self.tower().config.image_size)
             options = {"size": {"height": height, "width": width}, "do_center_crop": False}
         made = self._processor(
             images=[image.convert("RGB") for image in images], return_tensors="pt", **options

@@ -95,7 +95,8 @@ class ZeroShotEncoder(VisionEncoder):
             known = self._classes = key, self.class_embeddings(names, templates)
         return known[1]
 
-    def _tower(self) -> Any:
+    def tower(self) -> Any:
+        """The vision tower, without the text side."""
         return self.model.vision_model
 
     def _pooled(self, pixels: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,7 @@ def failure_text(record: Record) -> str:
         ("claim", f"{record.claim}: {record.statement}"),
         ("property", f"{record.property_statement} ({record.paper})"),
         ("model", model_title(record.model, mini=record.mini)),
+        *([("against", record.against)] if record.against else []),
         ("benchmark", f"{where(record)}, {record.mode} mode"),
         ("case", record.case),
         *[("measured", metric_text(record, part)) for part in record.measured],

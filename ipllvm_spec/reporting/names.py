@@ -43,7 +43,7 @@ def compared_with(record: Record) -> str:
     if record.verdict.statistic == "worst_drop":
         return "worst order"
     if record.verdict.statistic == "contrast":
-        return "contrast"
+        return record.against or "contrast"
     changed = condition(record.intervention)
     return changed if changed != "intact" else condition(record.control)
 
@@ -178,8 +178,9 @@ def metric_text(record: Record, part: Measured) -> str:
     chance = f", chance {score_text(part.chance, part.scale)}" if part.chance is not None else ""
     notes = "".join(f"; {note}" for note in lost_notes(part, other=other))
     by = "" if part.scored_by == "rule" else f", scored by {part.scored_by}"
+    first = record.model if record.against else "intact"
     return (
-        f"{part.benchmark} intact {score_text(part.intact, part.scale)} -> "
+        f"{part.benchmark} {first} {score_text(part.intact, part.scale)} -> "
         f"{other} {score_text(part.other, part.scale)} of {part.scale:g}{chance} "
         f"({part.n} of {part.n_total} units, source {part.source or 'unknown'}{by})"
         f"{notes}"

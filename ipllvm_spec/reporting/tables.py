@@ -60,7 +60,8 @@ def verdict_lines(records: Iterable[Record], *, width: int) -> Iterator[Renderab
         yield Text(f"\n{model_title(model, mini=group[0].mini)}", style="bold")
         for claim, of_claim in groupby(group, key=lambda r: r.claim):
             rows = list(of_claim)
-            yield Text(f" {claim}", style="cyan")
+            against = f" against {rows[0].against}" if rows[0].against else ""
+            yield Text(f" {claim}{against}", style="cyan")
             yield _rows(rows, widths, gap=gap)
             yield from _reasons(rows)
     if any(record.verdict.stopped_early or record.verdict.cut for record in ordered):

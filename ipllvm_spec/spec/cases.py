@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from ipllvm_spec.errors import SpecError
 from ipllvm_spec.spec.entries import Mode, ModelEntry
 from ipllvm_spec.spec.interventions import Identity, Intervention
+from ipllvm_spec.spec.references import Reference
 from ipllvm_spec.spec.schema import AVERAGE, Claim, Expectation
 
 
@@ -71,6 +73,7 @@ class Case:
         examples: Interventions that a search tries; 0 when the claim does not search.
         expectation: The predicted verdict when it is not PASS.
         skip: Why this case is not decided under these options; "" when it is.
+        against: The model that this one is compared with, for a claim across models.
     """
 
     claim: Claim
@@ -88,6 +91,7 @@ class Case:
     examples: int
     expectation: Expectation | None
     skip: str
+    against: Reference | None = None
 
     @property
     def key(self) -> str:
@@ -109,6 +113,24 @@ class Case:
             replace(self, benchmark=name, benchmarks=(name,), sources=(Source(name, source),))
             for name, source in self.sources
         )
+
+    def reference(self) -> Case:
+        """Returns the same case for the model that this one is compared with.
+
+        Raises:
+            SpecError: When the claim names none.
+        """
+        if self.against is None:
+            raise SpecError(
+                f"{self.claim.id} names no model that others are compared with",
+                "declare it with the key 'against'",
+            )
+        model, entry = self.against
+        return replace(self, model=model, entry=entry, against=None, expectation=None)
+
+    def models(self) -> tuple[str, ...]:
+        """Returns every model that is measured, the case's own first."""
+        return (self.model,) if self.against is None else (self.model, self.against.model)
 
     def needs(self) -> frozenset[str]:
         """Returns the capabilities that the model must have, those of the guards included."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ipllvm_spec.errors import SpecError, nearest
 from ipllvm_spec.spec.cases import split_ref
 from ipllvm_spec.spec.interventions import INTERVENTIONS, Intervention, PermuteTokens
+from ipllvm_spec.spec.reference_checks import check_against
+from ipllvm_spec.spec.references import glob_matches
 from ipllvm_spec.spec.schema import (
     AGGREGATES,
     AVERAGE,
@@ -15,7 +17,6 @@ from ipllvm_spec.spec.schema import (
     FIGURES,
     Claim,
     Expectation,
-    glob_matches,
 )
 from ipllvm_spec.spec.sweeps import check_levels, within
 
@@ -52,6 +53,7 @@ def check_suite(suite: Suite) -> None:
             _check_modes(suite, claim, where)
             _check_shape(claim, where)
             _check_levels(suite, claim, where)
+            check_against(claim, suite.models, f"{where}.against")
             _check_contradictions(claim, where)
             _check_guards(suite, claim, where)
             _check_reachable(suite, claim, where)
@@ -88,6 +90,8 @@ def _check_profiles(suite: Suite) -> None:
         where = f"profiles.toml: profile.{profile.name}"
         for model in profile.models:
             _known("model", model, suite.models, f"{where}.models")
+        for model in profile.encoders:
+            _known("model", model, suite.models, f"{where}.encoders")
         for name in profile.one_benchmark:
             _known("benchmark", name, suite.benchmarks, f"{where}.one_benchmark")
         for control in profile.controls or ():

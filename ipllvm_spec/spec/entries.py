@@ -120,6 +120,8 @@ class Profile(Frozen):
     Attributes:
         name: The profile.
         models: Model keys measured when the user names none.
+        encoders: The same for claims about vision encoders: those say what encoders can do, so
+            language models would only skip them, and the other way round.
         units: Cut to the first units of the seeded order; None measures all.
         max_repeats: Cap on the repeats of every claim; None runs what the claim declares.
         controls: Names of the control interventions that are measured; None for all.
@@ -133,6 +135,7 @@ class Profile(Frozen):
 
     name: ProfileName
     models: tuple[str, ...] = Field(min_length=1)
+    encoders: tuple[str, ...] = ()
     units: int | None = Field(default=None, ge=1)
     max_repeats: int | None = Field(default=None, ge=1)
     controls: tuple[str, ...] | None = None

@@ -20,6 +20,7 @@ from ipllvm_spec.spec.checks import check_suite
 from ipllvm_spec.spec.entries import BenchmarkEntry, Frozen, ModelEntry, Profile, ProfileName
 from ipllvm_spec.spec.interventions import parse_intervention
 from ipllvm_spec.spec.paper import Paper
+from ipllvm_spec.spec.references import Against
 from ipllvm_spec.spec.schema import STATISTICS, Claim, Expectation, Limit, Property, Search
 from ipllvm_spec.spec.suite import Suite
 from ipllvm_spec.spec.sweeps import parse_sweep
@@ -188,6 +189,8 @@ def _claim(where: str, claim_id: str, table: Mapping[str, Any], inherited: dict[
             except SpecError as error:
                 advice = f"; {error.advice}" if error.advice else ""
                 raise SpecError(f"{where}.{key}: {error.problem}{advice}") from None
+    if "against" in values:
+        values["against"] = _against(f"{where}.against", values["against"])
     if "search" in values:
         values["search"] = _build(Search, values["search"], f"{where}.search")
     values["expect"] = tuple(
@@ -195,6 +198,15 @@ def _claim(where: str, claim_id: str, table: Mapping[str, Any], inherited: dict[
         for pattern, expected in _tables(values.get("expect", {}), f"{where}.expect")
     )
     return _build(Claim, {**inherited, "id": claim_id, **values}, where)
+
+
+def _against(where: str, table: object) -> tuple[Against, ...]:
+    if not isinstance(table, Mapping):
+        raise SpecError(f"{where}: must be a table, for example {{ '*' = 'resnet-50' }}")
+    try:
+        return Against.listed(table)
+    except ValidationError:
+        raise SpecError(f"{where}: each value must be a model or a list of models") from None
 
 
 def _limit(where: str, table: object, target: Mapping[str, Any]) -> Limit:

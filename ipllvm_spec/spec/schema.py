@@ -6,7 +6,6 @@ combined into checks is ``suite``; models, benchmarks and profiles are in ``entr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -22,6 +21,7 @@ from ipllvm_spec.spec.entries import (
     Text,
 )
 from ipllvm_spec.spec.interventions import Intervention
+from ipllvm_spec.spec.references import Against, glob_matches, pattern_specificity
 
 __all__ = [
     "AGGREGATES",
@@ -141,7 +141,7 @@ class Expectation(Frozen):
 
     def specificity(self) -> tuple[int, int]:
         """Sort key: fewer wildcards first win, then the longer pattern."""
-        return (-self.pattern.count("*"), len(self.pattern))
+        return pattern_specificity(self.pattern)
 
 
 class PerProfile(Frozen):
@@ -184,6 +184,7 @@ class Claim(Frozen):
         intervention: What is compared with the intact run; for a search, the template whose
             order is searched for.
         sweep: The intervention at several strengths or places, for statistics over conditions.
+        against: For ``contrast``: the model that the case's model is compared with.
         control: The control condition, for guards.
         repeats: Seeded repetitions of the intervention; a profile may cap them.
         limit: The limit.
@@ -204,6 +205,7 @@ class Claim(Frozen):
     mode: Mode | None = None
     intervention: Intervention | None = None
     sweep: tuple[Intervention, ...] = ()
+    against: tuple[Against, ...] = ()
     control: Intervention | None = None
     repeats: int = Field(default=1, ge=1, le=100)
     limit: Limit
@@ -240,7 +242,12 @@ class Claim(Frozen):
         parts = [value.needs() for value in values if value is not None]
         needs = frozenset(self.property_needs).union(*parts)
         # What is asked in words must never be measured on an encoder, which has none.
-        return needs if needs & ENCODER_CAPABILITIES else needs | {"answers"}
+        return needs if self.about_encoders else needs | {"answers"}
+
+    @property
+    def about_encoders(self) -> bool:
+        """Whether it is about vision encoders: what one can do is among its needs."""
+        return not ENCODER_CAPABILITIES.isdisjoint(self.property_needs)
 
     def expectation(self, model: str, benchmark: str) -> Expectation | None:
         """Returns the most specific expectation for a full model reference, if there is one."""
@@ -267,9 +274,3 @@ class Property(Frozen):
 def _named_steps(value: Intervention) -> list[dict[str, Any]]:
     # Fields alone do not say which intervention they belong to.
     return [{step.name: step.settings()} for step in value.steps()]
-
-
-def glob_matches(pattern: str, text: str) -> bool:
-    """Whether a pattern with ``*`` as its only wildcard matches a whole text."""
-    # Only "*" is a wildcard: fnmatch would also read the brackets that a local path may hold.
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None

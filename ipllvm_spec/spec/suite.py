@@ -9,6 +9,7 @@ from ipllvm_spec.errors import UsageError, unknown_name
 from ipllvm_spec.spec.cases import Case, Source, is_path, split_ref
 from ipllvm_spec.spec.entries import BenchmarkEntry, Data, ModelEntry, Profile
 from ipllvm_spec.spec.paper import Paper, PrintedCell
+from ipllvm_spec.spec.references import Reference, choose
 from ipllvm_spec.spec.schema import AVERAGE, Claim, Property
 from ipllvm_spec.spec.sweeps import within
 
@@ -105,7 +106,8 @@ class Suite:
 
         Args:
             claim_id: Full id of the claim.
-            models: Model references; empty for the profile's models.
+            models: Model references; empty for the profile's models, or for a claim about vision
+                encoders the profile's encoders.
             benchmarks: Names, or ``name=folder`` to read the items from a folder; empty for all.
                 Benchmarks that the claim does not declare give no check.
             profile: Name of the profile.
@@ -129,8 +131,10 @@ class Suite:
             if chosen_mode not in offered:
                 raise unknown_name(f"protocol mode of {name}", chosen_mode, offered)
         found: list[Case] = []
-        for ref in dict.fromkeys(models or chosen.models):
+        own = chosen.encoders if claim.about_encoders else chosen.models
+        for ref in dict.fromkeys(models or own):
             entry = self.model(ref, data=data)
+            against = choose(claim.against, ref, data=entry.data, models=self.models)
             groups = [tuple(picked)] if claim.aggregate else [(name,) for name in picked]
             for group in groups if picked else []:
                 benchmark = None if claim.aggregate else group[0]
@@ -153,7 +157,8 @@ class Suite:
                         units=cut,
                         examples=claim.search.examples.of(chosen.name) if claim.search else 0,
                         expectation=claim.expectation(ref, benchmark or AVERAGE),
-                        skip=self._skip(claim, chosen, group),
+                        skip=self._skip(claim, chosen, group) or _alone(claim, ref, against),
+                        against=against,
                     )
                 )
         return tuple(sorted(found, key=lambda case: case.key))
@@ -187,6 +192,15 @@ class Suite:
                 if profile.controls is not None and step.name not in profile.controls:
                     return f"profile '{profile.name}' does not measure the control {step.name}"
         return ""
+
+
+def _alone(claim: Claim, ref: str, against: Reference | None) -> str:
+    """Says why a model cannot be compared with another one; "" when it can or need not be."""
+    if claim.against and against is None:
+        return f"nothing on the same data is declared that '{ref}' is compared with"
+    if against is not None and against.model == ref:
+        return f"'{ref}' is what the others are compared with"
+    return ""
 
 
 def _pick(wanted: list[str], profile: Profile) -> list[str]:

@@ -1,4 +1,4 @@
-"""Measures the minis afresh on every twin and compares with what their model cards say."""
+"""Measures the minis afresh on the twins and compares with what their model cards say."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from ipllvm_spec.benchmarks.registry import BENCHMARKS
+from ipllvm_spec.benchmarks.base import Classifying
+from ipllvm_spec.benchmarks.registry import BENCHMARKS, get_benchmark
 from ipllvm_spec.engine.cells import Cell
 from ipllvm_spec.engine.client import EngineClient
 from ipllvm_spec.engine.process import EngineGroup
 from ipllvm_spec.errors import ModelError, unknown_name
+from ipllvm_spec.models.encoder_kinds import encoder_kind
+from ipllvm_spec.models.files import read_config
 from ipllvm_spec.models.registry import FAMILIES
-from ipllvm_spec.spec.interventions import BlankImage, Identity, Intervention, PermuteTokens
+from ipllvm_spec.spec.interventions import (
+    BlankImage,
+    Identity,
+    Intervention,
+    PatchDrop,
+    PermuteTokens,
+)
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.verdicts.measurement import Measurement, Sheets
 
@@ -27,6 +36,11 @@ CONDITIONS: Mapping[str, Intervention] = {
     "intact": Identity(),
     "shuffled": PermuteTokens(),
     "blank": BlankImage(),
+}
+#: What the card of an encoder tells about the scenes of ImageNet's twin.
+ENCODER_CONDITIONS: Mapping[str, Intervention] = {
+    "intact": Identity(),
+    "half hidden": PatchDrop(kind="random", ratio=0.5),
 }
 TWINS = "twins"
 #: The benchmarks of Table 1: what floors and interventions are about.
@@ -81,18 +95,35 @@ def measure_twins(client: EngineClient, model: str, twins: Sequence[str]) -> Sco
 
 def conditions_of(twin: str) -> Mapping[str, Intervention]:
     """Returns what a card tells about a twin: all conditions for the benchmarks of Table 1."""
+    if twin == "imagenet":
+        return ENCODER_CONDITIONS
     return CONDITIONS if twin in TABLE1 else {"intact": Identity()}
 
 
-def twins_of(card: Mapping[str, Any], *, anew: bool) -> tuple[str, ...]:
+def twins_of(
+    card: Mapping[str, Any], *, anew: bool, able: Sequence[str] | None = None
+) -> tuple[str, ...]:
     """Returns the twins that a card is, or is to be, about.
 
     Args:
         card: The card as it is.
-        anew: Whether it is to be written: then about every twin that a language model answers.
+        anew: Whether it is to be written: then about every twin that the model can be measured on.
+        able: Those; None for every twin that a language model answers.
     """
     told = {name.removesuffix(PROXY) for name in card.get(TWINS, {})}
-    return tuple(name for name in BENCHMARKS if name != "imagenet" and (anew or name in told))
+    could = [name for name in BENCHMARKS if name != "imagenet"] if able is None else able
+    return tuple(name for name in could if anew or name in told)
+
+
+def classifies(folder: Path) -> tuple[str, ...]:
+    """Returns the twins whose classes an encoder can name: any by texts, else those of its head.
+
+    Args:
+        folder: Its checkpoint.
+    """
+    if not encoder_kind(folder, read_config(folder)).zero_shot:
+        return ("imagenet",)
+    return tuple(name for name in BENCHMARKS if isinstance(get_benchmark(name), Classifying))
 
 
 def differences(written: Mapping[str, Any], measured: Scores) -> list[str]:
@@ -152,9 +183,7 @@ def verify_cards(
         UnknownNameError: For a model that is no mini.
         ModelError: When a mini has no card.
     """
-    # Encoders answer no questions; their cards are written in training.
-    entries = load_suite().models.values()
-    minis = {entry.key for entry in entries if entry.mini and entry.family in FAMILIES}
+    minis = {entry.key: entry for entry in load_suite().models.values() if entry.mini}
     for model in models:
         if model not in minis:
             raise unknown_name("mini", model, minis)
@@ -169,14 +198,22 @@ def verify_cards(
                 if not path.is_file():
                     raise ModelError(f"{model} has no card at {path}", "run ipllvm mini train")
                 card = json.loads(path.read_text(encoding="utf-8"))
-                measured = measure_twins(client, model, twins_of(card, anew=write is not None))
+                encoder = minis[model].family not in FAMILIES
+                able = classifies(path.parent) if encoder else None
+                twins = twins_of(card, anew=write is not None, able=able)
+                measured = measure_twins(client, model, twins)
                 wrong = differences(card.get(TWINS, {}), measured)
+                if not twins:
+                    wrong = ["the card tells of no twin: measure them with --write"]
                 right = right and not wrong
                 show(f"{model}: " + ("; ".join(wrong) if wrong else "card confirmed"))
                 for twin, row in measured.items():
                     show(f"  {twin}: " + ", ".join(f"{k} {v}" for k, v in row.items()))
                 if write is not None:
-                    missed = floors_missed(measured, card.get("tables", {}))
+                    # The floors of an encoder are measured in training, on its own tables.
+                    missed = card.get("missed", [])
+                    if not encoder:
+                        missed = floors_missed(measured, card.get("tables", {}))
                     write(path.parent, {**card, TWINS: measured, "missed": missed})
             client.close()
     return right or write is not None

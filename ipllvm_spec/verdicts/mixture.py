@@ -9,7 +9,7 @@ and a test that took them for replicates would be wrong three times in ten.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import zip_longest
@@ -18,7 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ipllvm_spec.measures.accuracy import published_metric
+from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.verdicts.measurement import Floats, Mask, Measurement
+
+#: ``measure(case)`` is the intact model, ``measure(case, x)`` the model under ``x``.
+Measure = Callable[..., Measurement]
 
 #: Weights are computed (1/12, trapezoids), so their sum is 1 up to rounding.
 _SLACK = 1e-9
@@ -184,6 +188,21 @@ def area_under(measurements: Sequence[Measurement], strengths: Sequence[float]) 
     weights[1:] += steps / 2
     weights /= weights.sum()
     return Mixture([Term(float(w), m) for w, m in zip(weights, measurements, strict=True)])
+
+
+def area(measure: Measure, case: Case, *, along: str) -> Mixture:
+    """The area under the curve of a case's scores over one parameter of its sweep, intact at 0.
+
+    Args:
+        measure: Measures the case under an intervention.
+        case: A case whose sweep has one intervention, at increasing values of the parameter.
+        along: The parameter, for example ``ratio``.
+
+    Raises:
+        ValueError: As ``area_under``.
+    """
+    strengths = [0.0, *(float(getattr(one, along)) for one in case.sweep)]
+    return area_under([measure(case), *(measure(case, one) for one in case.sweep)], strengths)
 
 
 def _same_units(first: Measurement, other: Measurement) -> bool:

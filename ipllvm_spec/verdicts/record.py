@@ -96,6 +96,7 @@ class Record:
         measured: Metrics per benchmark (one for most claims).
         rerun: Command that repeats exactly this check.
         spec_file: File that declares the claim.
+        against: Model with which this one is compared, for a claim across models.
         schema: Version of this layout.
         extra: Further JSON data of reports; readers may ignore it.
     """
@@ -119,6 +120,7 @@ class Record:
     measured: tuple[Measured, ...]
     rerun: str
     spec_file: str
+    against: str | None = None
     schema: int = SCHEMA
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -54,6 +54,7 @@ def make_record(
         measured=tuple(_measured(case, pair, suite) for pair in decision.comparisons),
         rerun=f"pytest '{node}' -n 0 --models {case.model} {options}".rstrip(),
         spec_file=f"ipllvm_spec/specs/{prop.file}",
+        against=case.against.model if case.against is not None else None,
     )
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipllvm_spec.benchmarks.base import Item
-from ipllvm_spec.benchmarks.classification import LISTED_AT_MOST, PROTOCOLS, class_prompt
+from ipllvm_spec.benchmarks.classification import LISTED_AT_MOST, class_prompt
 from ipllvm_spec.benchmarks.classification_lists import ASKED, class_list, drawn_rows
+from ipllvm_spec.benchmarks.classification_modes import PROTOCOLS
 from ipllvm_spec.benchmarks.data import load_items
 from ipllvm_spec.benchmarks.registry import get_benchmark
 from ipllvm_spec.errors import DataError
@@ -262,3 +263,14 @@ def test_items_survive_json(write_parquet, make_rows):
     again = [Item.from_json(json.loads(json.dumps(item.to_json()))) for item in items]
     assert tuple(again) == items
     assert benchmark.score_item(again[8], "Boeing 737-800").value == 1.0
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_class_name_is_read_as_itself(name):
+    """An encoder answers with the name alone, whatever other names are part of it."""
+    benchmark = get_benchmark(name)
+    items = [Item("i", "i", "i", "", "p", gold) for gold in class_list(name).names]
+    classes = benchmark.classes(items)
+
+    assert classes.names == class_list(name).names
+    assert all(benchmark.score_item(item, item.gold).value == 1.0 for item in items)

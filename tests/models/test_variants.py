@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ipllvm_spec.benchmarks.base import Decoding
-from ipllvm_spec.errors import UnknownNameError
+from ipllvm_spec.errors import ModelError, UnknownNameError
 from ipllvm_spec.interventions.base import TokenKind
 from ipllvm_spec.models.identity import file_digest
 from ipllvm_spec.models.registry import load, resolve
@@ -101,3 +101,9 @@ def test_an_unknown_variant_names_the_nearest():
     """A typo is an error before anything is loaded."""
     with pytest.raises(UnknownNameError, match="did you mean 'forced_a'"):
         check_variants("mini-llava~forced_b", ["forced_b"])
+
+
+def test_a_variant_of_encoders_breaks_no_language_model(checkpoints):
+    """The message says what could be asked for."""
+    with pytest.raises(ModelError, match="no_positions, which is no variant of language models"):
+        broken(checkpoints, "llava", "no_positions")

@@ -245,5 +245,30 @@ def test_no_encoder_is_taken_for_a_language_model(key):
     assert not registry.capabilities(found) & {"answers", "visual_tokens", "hidden"}
     with pytest.raises(ModelError, match="answer no prompts"):
         load(found)
-    with pytest.raises(ModelError, match="breaks language models"):
+    with pytest.raises(ModelError, match="zero_tower, which is no variant of vision encoders"):
         load_encoder(f"{key}~zero_tower")
+
+
+@pytest.mark.parametrize(
+    "name", ["ViTForImageClassification", "ViTModel", "DeiTForImageClassificationWithTeacher"]
+)
+def test_without_positions_an_encoder_cannot_tell_where_things_are(folders, images, name):
+    """Patches in another order give the same embedding."""
+    whole, broken = load_encoder(folders / name), load_encoder(f"{folders / name}~no_positions")
+    pixels = np.array(images[0].resize(SIDE[::-1]).convert("RGB"))
+    turned = np.roll(pixels, PATCH, axis=1)
+    pair = [Image.fromarray(pixels), Image.fromarray(turned)]
+
+    def apart(encoder):
+        one, two = encoder.encode(pair)
+        return float((one - two).abs().max())
+
+    assert broken.identity.variant == ("no_positions",)
+    assert apart(broken) < 1e-4
+    assert apart(whole) > 1e-3
+
+
+def test_a_resnet_has_no_positions_to_lose(folders):
+    """A variant that would change nothing is refused."""
+    with pytest.raises(ModelError, match="has no position embeddings"):
+        load_encoder(f"{folders / 'ResNetForImageClassification'}~no_positions")

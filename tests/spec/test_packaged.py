@@ -192,7 +192,8 @@ def test_the_default_profile_stays_within_its_budget():
     for claim in SUITE.claims:
         for case in SUITE.cases(claim):
             for name in case.benchmarks:
-                runs[case.model, name].update(case.conditions())
+                for model in case.models():
+                    runs[model, name].update(case.conditions())
                 # Each try is drawn twice: uniformly and by Hypothesis.
                 if case.claim.search is not None:
                     searched += 2 * case.examples * case.claim.search.items

@@ -7,8 +7,11 @@ import pytest
 from ipllvm_spec.errors import UnknownNameError
 from ipllvm_spec.verdicts.cards import (
     CONDITIONS,
+    ENCODER_CONDITIONS,
     TABLE1,
     TOLERANCE,
+    card_path,
+    classifies,
     conditions_of,
     differences,
     floors_missed,
@@ -68,3 +71,16 @@ def test_a_card_is_compared_on_what_it_tells_and_written_about_everything():
     assert twins_of(card, anew=False) == ("mmstar", "mmvet")
     assert set(TABLE1) < set(twins_of(card, anew=True))
     assert "imagenet" not in twins_of(card, anew=True)
+
+
+def test_the_card_of_an_encoder_is_about_the_classes_that_it_can_name():
+    """A head names its own; with texts any set can be named."""
+    head = classifies(card_path("mini-resnet").parent)
+    text = classifies(card_path("mini-clip").parent)
+
+    assert head == ("imagenet",)
+    assert {"imagenet", "pets", "eurosat"} < set(text)
+    assert not set(text) & set(TABLE1)
+    assert twins_of({}, anew=True, able=text) == text
+    assert twins_of({"twins": {"imagenet": {}}}, anew=False, able=text) == ("imagenet",)
+    assert conditions_of("imagenet") is ENCODER_CONDITIONS

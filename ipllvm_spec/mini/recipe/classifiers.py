@@ -37,7 +37,7 @@ from ipllvm_spec.mini.recipe.world import World
 from ipllvm_spec.mini.rows.classes import SCENE_KINDS, imagenet_rows
 from ipllvm_spec.mini.scenes import PATCH, SIZE
 
-WIDTH, DEPTH, HEADS, INNER = 96, 5, 4, 384
+WIDTH, DEPTH, HEADS, INNER = 96, 4, 4, 384
 BATCH = 64
 #: Steps by stage: 2 to 6 minutes each on one core.
 CLASSIFIERS: Mapping[str, int] = MappingProxyType(
