@@ -20,6 +20,7 @@ import pytest
 
 from ipllvm_spec.reporting.names import (
     compared_with,
+    first_side,
     limit_text,
     mean_scores,
     metric_text,
@@ -160,7 +161,7 @@ def description_html(record: Record) -> str:
     """Returns statement, table, decision and rerun command; every value is escaped."""
     verdict = record.verdict
     other = compared_with(record)
-    head = ["benchmark", "intact", other, "drop", "chance", "units"]
+    head = ["benchmark", first_side(record), other, "drop", "chance", "units"]
     rows = []
     for part in record.measured:
         drop = None if part.intact is None or part.other is None else part.intact - part.other
@@ -207,8 +208,8 @@ def _steps(record: Record) -> tuple[str, ...]:
     statistic = f"{verdict.statistic.replace('_', ' ')} {verdict.measured()} {verdict.unit}"
     return (
         (
-            f"plan: {verdict.n_total} units of {sources}, intact against {compared_with(record)}, "
-            f"repeats {record.repeats}"
+            f"plan: {verdict.n_total} units of {sources}, {first_side(record)} against "
+            f"{compared_with(record)}, repeats {record.repeats}"
         ),
         f"run: {measured}",
         f"statistics: {statistic}, {verdict.method}",

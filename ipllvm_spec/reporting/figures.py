@@ -17,6 +17,7 @@ from PIL import Image
 
 from ipllvm_spec.reporting.names import (
     compared_with,
+    first_side,
     limit_text,
     model_title,
     number,
@@ -105,7 +106,7 @@ def _draw_scores(axes: Axes, record: Record) -> None:
     axes.set_xlabel(f"score, % of the benchmark's scale, {record.mode} mode")
     axes.grid(axis="x", color="#E6E6E6", lw=0.6)
     axes.set_axisbelow(True)
-    _legend(axes, compared_with(record))
+    _legend(axes, first_side(record), compared_with(record))
 
 
 def _label(axes: Axes, part: Measured, row: int) -> None:
@@ -135,9 +136,9 @@ def _label(axes: Axes, part: Measured, row: int) -> None:
         )
 
 
-def _legend(axes: Axes, other: str) -> None:
+def _legend(axes: Axes, first: str, other: str) -> None:
     marks = [
-        Line2D([], [], marker="o", color=INTACT, lw=0, ms=6, label="intact"),
+        Line2D([], [], marker="o", color=INTACT, lw=0, ms=6, label=first),
         Line2D([], [], marker="D", color=OTHER, lw=0, ms=5, label=other),
         Line2D([], [], marker="|", color=MUTED, lw=0, ms=9, mew=1.4, label="chance"),
     ]

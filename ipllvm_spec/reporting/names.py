@@ -35,10 +35,16 @@ def condition(canonical: str) -> str:
     return " + ".join(names) or "intact"
 
 
+def first_side(record: Record) -> str:
+    """Names what the other side is set against: ``intact``, or a model compared with another."""
+    return "intact" if record.against is None else record.model
+
+
 def compared_with(record: Record) -> str:
     """Names the condition that is set against the intact model, for example ``blank``.
 
-    A claim about a control (the image matters) has no intervention of its own.
+    A claim about a control (the image matters) has no intervention of its own, and in a claim
+    across models another model stands in its place.
     """
     if record.verdict.statistic == "worst_drop":
         return "worst order"
@@ -178,9 +184,8 @@ def metric_text(record: Record, part: Measured) -> str:
     chance = f", chance {score_text(part.chance, part.scale)}" if part.chance is not None else ""
     notes = "".join(f"; {note}" for note in lost_notes(part, other=other))
     by = "" if part.scored_by == "rule" else f", scored by {part.scored_by}"
-    first = record.model if record.against else "intact"
     return (
-        f"{part.benchmark} {first} {score_text(part.intact, part.scale)} -> "
+        f"{part.benchmark} {first_side(record)} {score_text(part.intact, part.scale)} -> "
         f"{other} {score_text(part.other, part.scale)} of {part.scale:g}{chance} "
         f"({part.n} of {part.n_total} units, source {part.source or 'unknown'}{by})"
         f"{notes}"

@@ -238,11 +238,15 @@ class Claim(Frozen):
 
     def needs(self) -> frozenset[str]:
         """Returns the capabilities a model must have for the claim to be decidable."""
-        values = (self.intervention, self.control, *self.sweep)
-        parts = [value.needs() for value in values if value is not None]
+        parts = [value.needs() for value in self.interventions()]
         needs = frozenset(self.property_needs).union(*parts)
         # What is asked in words must never be measured on an encoder, which has none.
         return needs if self.about_encoders else needs | {"answers"}
+
+    def interventions(self) -> tuple[Intervention, ...]:
+        """Returns everything that is done to a model, the control included."""
+        values = (self.intervention, self.control, *self.sweep)
+        return tuple(value for value in values if value is not None)
 
     @property
     def about_encoders(self) -> bool:

@@ -139,6 +139,7 @@ class Suite:
             for group in groups if picked else []:
                 benchmark = None if claim.aggregate else group[0]
                 cut = units if units is not None else chosen.units
+                sources = tuple(Source(name, folders.get(name) or entry.data) for name in group)
                 found.append(
                     Case(
                         claim=claim,
@@ -147,9 +148,7 @@ class Suite:
                         entry=entry,
                         benchmark=benchmark,
                         benchmarks=group,
-                        sources=tuple(
-                            Source(name, folders.get(name) or entry.data) for name in group
-                        ),
+                        sources=sources,
                         profile=chosen.name,
                         mode=chosen_mode,
                         repeats=min(claim.repeats, chosen.max_repeats or claim.repeats),
@@ -157,7 +156,9 @@ class Suite:
                         units=cut,
                         examples=claim.search.examples.of(chosen.name) if claim.search else 0,
                         expectation=claim.expectation(ref, benchmark or AVERAGE),
-                        skip=self._skip(claim, chosen, group) or _alone(claim, ref, against),
+                        skip=self._skip(claim, chosen, group)
+                        or _alone(claim, ref, against)
+                        or self._own_look(claim, ref, sources),
                         against=against,
                     )
                 )
@@ -191,6 +192,14 @@ class Suite:
             for step in steps:
                 if profile.controls is not None and step.name not in profile.controls:
                     return f"profile '{profile.name}' does not measure the control {step.name}"
+        return ""
+
+    def _own_look(self, claim: Claim, ref: str, sources: Sequence[Source]) -> str:
+        """Says why salient patches are not hidden from a model: it would choose them itself."""
+        chosen = any(one.needs_saliency for one in claim.interventions())
+        looking = {self.saliency_model(source.source) for source in sources} if chosen else set()
+        if split_ref(ref).base in looking:
+            return f"the attention of '{ref}' itself says which patches are salient"
         return ""
 
 

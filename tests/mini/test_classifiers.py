@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -16,6 +17,8 @@ from ipllvm_spec.mini.recipe import stages, train
 from ipllvm_spec.mini.recipe.classifiers import (
     CLASSIFIERS,
     KINDS_OF_SCENE,
+    MOST_HIDDEN,
+    hide_patches,
     image_processor_of,
     new_classifier,
     train_classifier,
@@ -93,6 +96,37 @@ def test_every_scene_class_is_trained() -> None:
     """A world of the three kinds shows all classes of the twin."""
     made = make_world(600, seed=6, held_out=False, only=KINDS_OF_SCENE)
     assert {spec.what for spec in made.specs} == set(SCENE_CLASSES)
+
+
+def test_patches_are_hidden_in_every_share() -> None:
+    """From nothing to most of a scene; what is not black is as it was, and so is the original."""
+    pixels = np.full((200, 64, 64, 3), 7, dtype=np.uint8)
+    made = hide_patches(pixels, np.random.default_rng(0))
+    shares = (made == 0).all(axis=-1).mean(axis=(1, 2))
+
+    assert set(np.unique(made)) == {0, 7}
+    assert (pixels == 7).all()
+    assert shares.min() < 0.05
+    assert shares.max() < MOST_HIDDEN + 0.2
+    assert shares.mean() == pytest.approx(MOST_HIDDEN / 2, abs=0.05)
+
+
+def test_the_teacher_of_mini_deit_sees_whole_scenes(world: World, tmp_path: Path) -> None:
+    """What it says of a scene with patches hidden would be worth nothing."""
+    whole = normalize(world.pixels, siglip=True).flatten(1).sum(dim=1)
+    sums: list[float] = []
+
+    class Watching(torch.nn.Module):
+        def forward(self, pixel_values: torch.Tensor) -> Any:
+            sums.extend(pixel_values.flatten(1).sum(dim=1).tolist())
+            return type("Output", (), {"logits": torch.zeros(len(pixel_values), 22)})
+
+    log = meter("mini-deit", tmp_path)
+    train_classifier("mini-deit", world, log, steps=1, seed=0, teacher=Watching())
+    log.close()
+    distances = torch.cdist(torch.tensor(sums)[:, None], whole[:, None]).min(dim=1).values
+    assert len(sums) == 64
+    assert float(distances.max()) < 1e-2
 
 
 def test_the_distillation_token_learns_from_the_teacher(world: World, tmp_path: Path) -> None:

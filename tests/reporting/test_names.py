@@ -31,6 +31,16 @@ def test_a_control_stands_for_the_other_condition(make_record):
     assert names.compared_with(record) == "blank"
 
 
+def test_a_claim_across_models_names_both(make_record):
+    """Neither side is the intact one: both are curves of a model."""
+    record = make_record(model="mini-vit", against="mini-resnet", verdict={"statistic": "contrast"})
+
+    assert names.first_side(record) == "mini-vit"
+    assert names.compared_with(record) == "mini-resnet"
+    text = names.metric_text(record, record.measured[0])
+    assert text.startswith("mmvp mini-vit 62.0 -> mini-resnet 21.3 ")
+
+
 @pytest.mark.parametrize(
     ("outcome", "expect", "word"),
     [

@@ -242,3 +242,10 @@ def test_what_was_lost_is_said_once_with_its_numbers(make_record):
     assert "mmvp: 1 unit never asked, an image cannot be decoded" in text
     clean = replace(part, unparsed_intact=0, unparsed_other=0, undecodable=0)
     assert "unparsed" not in render_summary([make_record(measured=(clean,))], STATS)
+
+
+def test_a_claim_across_models_says_with_which(make_record):
+    """The reference stands beside the claim, since every row below it has the same."""
+    record = make_record(against="mini-resnet", verdict={"statistic": "contrast"})
+
+    assert " permutation.accuracy_survives against mini-resnet\n" in render_summary([record], STATS)

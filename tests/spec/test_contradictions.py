@@ -16,6 +16,15 @@ MISTAKES = {
         "limit.gap",
         f"{SURVIVES}: statistic 'gap' needs the key 'control'",
     ),
+    "two saliency models": (
+        "models.toml",
+        'printed = "Big"',
+        'saliency = "twin"\n[model.eye]\ntitle = "e"\npath = "e"\nfamily = "x"\nsaliency = "twin"',
+        (
+            "models.toml: model.eye.saliency: 'big' is the saliency model of twin data already; "
+            "declare one of them"
+        ),
+    ),
     "key of another statistic": (
         "order.toml",
         "repeats = 5",

@@ -77,6 +77,22 @@ def test_other_claims_have_no_reference(compared):
         found.reference()
 
 
+def test_no_model_is_judged_by_its_own_look(compared, edit):
+    """Salient patches are another model's choice; which ones are random is nobody's."""
+    edit("models.toml", 'data = "twin"', 'data = "twin"\nsaliency = "twin"')
+    assert case(compared, "small~zero_tower").skip == ""
+    edit(
+        "order.toml",
+        "sweep = { blank_image = { colour = [[90, 0, 0], [250, 0, 0]] } }",
+        'sweep = { patch_drop = { kind = "salient", ratio = [0.3, 0.5] } }',
+    )
+
+    assert case(compared, "small~zero_tower").skip == (
+        "the attention of 'small~zero_tower' itself says which patches are salient"
+    )
+    assert case(compared, "./mine", data="twin").skip == ""
+
+
 def test_encoders_are_measured_for_claims_about_encoders_alone(compared, edit):
     """A profile names them apart; the user's models are measured for both."""
     edit("profiles.toml", "[profile.default]", '[profile.default]\nencoders = ["big"]')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,12 +11,12 @@ from hypothesis import strategies as st
 
 from ipllvm_spec.benchmarks.judging import Judging
 from ipllvm_spec.engine.answers import Judgement
-from ipllvm_spec.spec.interventions import BlankImage
+from ipllvm_spec.spec.interventions import BlankImage, PatchDrop
 from ipllvm_spec.spec.schema import Limit
 from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.decide import Decision
 from ipllvm_spec.verdicts.judge import judge_gap
-from ipllvm_spec.verdicts.mixture import Mixture, Term, area_under, mean_of
+from ipllvm_spec.verdicts.mixture import Mixture, Term, area, area_under, mean_of
 from ipllvm_spec.verdicts.verdict import Outcome
 from tests.verdicts.judged_fakes import JUDGED, FakeClient, N, a_case, measure, record_of
 
@@ -99,6 +101,23 @@ def test_an_area_is_that_of_the_trapezoids(client):
     curve = [part.take(N).mean() for part in parts]
     area = np.trapezoid(curve, strengths) / 0.6
     assert area_under(parts, strengths).take(N).mean() == pytest.approx(area)
+
+
+def test_the_area_of_a_case_begins_with_the_intact_model(client):
+    """The sweep's own values are the axis, whichever of them a profile measures."""
+    ratios = (0.1, 0.5, 0.6)
+    case = SimpleNamespace(sweep=tuple(PatchDrop(kind="random", ratio=r) for r in ratios))
+    parts = conditions(client, 0, 1, 4, 5)
+
+    def measured(asked, intervention=None):
+        assert asked is case
+        return parts[0 if intervention is None else 1 + case.sweep.index(intervention)]
+
+    found = area(measured, case, along="ratio")
+    same = area_under(parts, (0.0, *ratios))
+    assert [(t.weight, t.measurement) for t in found.terms] == [
+        (t.weight, t.measurement) for t in same.terms
+    ]
 
 
 @pytest.mark.parametrize("strengths", [[0.0], [0.0, 0.0], [0.5, 0.1], [0.0, 0.1, 0.2]])

@@ -6,6 +6,9 @@ token cannot do with which textures there are: it has to look at the patches tha
 where. Those are both sides of the horizon in a view, the bricks that end a silhouette in a
 landmark, and the places where an artwork's pattern changes. That is what attention of mini-vit
 means as saliency; scenes of other kinds it has never seen.
+
+mini-deit alone is trained with patches hidden, as published DeiTs are trained with regions erased
+and published ResNets are not: it is the mini that can do without. Its teacher sees whole scenes.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from transformers import (
     ViTImageProcessorPil,
 )
 
+from ipllvm_spec.interventions.grids import Pixels
+from ipllvm_spec.interventions.occlusion import on_pixels
 from ipllvm_spec.mini.classes import SCENE_CLASSES
 from ipllvm_spec.mini.recipe.device import autocast, training_device
 from ipllvm_spec.mini.recipe.optim import Optimizer
@@ -46,13 +51,15 @@ CLASSIFIERS: Mapping[str, int] = MappingProxyType(
 ABOUT: Mapping[str, str] = MappingProxyType(
     {
         "mini-resnet": "A convolutional classifier of the scene classes of ImageNet's twin.",
-        "mini-deit": "A vision transformer with a distillation token that learns mini-resnet's "
-        "choice (hard distillation), its class token the scene class.",
+        "mini-deit": "A vision transformer trained with patches hidden. Its distillation token "
+        "learns what mini-resnet chooses for the whole scene, its class token the scene class.",
         "mini-vit": "A vision transformer that classifies scenes; its CLS attention is the "
         "saliency of the minis.",
     }
 )
 TEACHER = "mini-resnet"
+#: Patches along a side that mini-deit has hidden from it, and the largest share of them.
+GRIDS, MOST_HIDDEN = (4, 8, 14), 0.8
 #: Kinds of scene to draw a world of, see ``make_world``.
 KINDS_OF_SCENE = tuple(kind for kind, _ in SCENE_KINDS)
 FLOOR = 0.9
@@ -128,14 +135,18 @@ def train_classifier(
     optimizer = Optimizer(model.named_parameters(), steps=steps)
     for step in range(steps):
         index = rng.integers(len(world), size=BATCH)
-        pixels = normalize(world.pixels[index], siglip=True).to(device)
+        shown = world.pixels[index]
+        whole = normalize(shown, siglip=True).to(device)
+        pixels = whole
+        if key == "mini-deit":
+            pixels = normalize(hide_patches(shown, rng), siglip=True).to(device)
         goal = labels[index].to(device)
         values: dict[str, float] = {}
         with autocast():
             found = model(pixel_values=pixels)
         if key == "mini-deit":
             with torch.no_grad():
-                told = teacher(pixel_values=pixels).logits.argmax(-1)
+                told = teacher(pixel_values=whole).logits.argmax(-1)
             logits = found.cls_logits.float()
             second = found.distillation_logits.float()
             loss = 0.5 * (_entropy(logits, goal) + _entropy(second, told))
@@ -157,6 +168,24 @@ def twin_accuracy(model: Any) -> float:
     parameter = next(model.parameters())
     best = model(pixel_values=pixels.to(parameter.device, parameter.dtype)).logits.argmax(-1)
     return float((best.cpu() == torch.tensor([row["label"] for row in rows])).float().mean())
+
+
+def hide_patches(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """Blackens random patches of scenes, of each another share on another grid.
+
+    Args:
+        pixels: (n, height, width, 3).
+        rng: Draws grids, shares and patches.
+
+    Returns:
+        A copy of the same shape.
+    """
+    made = pixels.copy()
+    for scene in made:
+        grid = int(rng.choice(GRIDS))
+        chosen = rng.random((grid, grid)) < rng.uniform(0, MOST_HIDDEN)
+        scene[on_pixels(chosen, (scene.shape[1], scene.shape[0]))] = 0
+    return made
 
 
 def _entropy(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
