@@ -249,9 +249,7 @@ def test_no_encoder_is_taken_for_a_language_model(key):
         load_encoder(f"{key}~zero_tower")
 
 
-@pytest.mark.parametrize(
-    "name", ["ViTForImageClassification", "ViTModel", "DeiTForImageClassificationWithTeacher"]
-)
+@pytest.mark.parametrize("name", ["ViTForImageClassification", "ViTModel"])
 def test_without_positions_an_encoder_cannot_tell_where_things_are(folders, images, name):
     """Patches in another order give the same embedding."""
     whole, broken = load_encoder(folders / name), load_encoder(f"{folders / name}~no_positions")
