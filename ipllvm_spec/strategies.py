@@ -26,8 +26,12 @@ from ipllvm_spec.spec.orders import displaced
 from ipllvm_spec.spec.pixel_interventions import Fill, Kind, Padding
 
 Positions = Literal["stay", "travel"]
+How = Literal["keep", "meanpool"]
+GroupPositions = Literal["repacked", "retained"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 POSITIONS: tuple[Positions, ...] = get_args(Positions)
+HOWS: tuple[How, ...] = get_args(How)
+GROUP_POSITIONS: tuple[GroupPositions, ...] = get_args(GroupPositions)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FILLS: tuple[Fill, ...] = get_args(Fill)
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
@@ -200,20 +204,27 @@ def random_permutations() -> st.SearchStrategy[PermuteTokens]:
     )
 
 
-@st.composite
-def keep_groups(draw: st.DrawFn, m: int) -> KeepGroup:
-    """Draws one group of an m x m grid; the simplest is the upper left one, kept and repacked.
+def keep_groups(
+    m: int,
+    *,
+    hows: Sequence[How] = HOWS[:1],
+    positions: Sequence[GroupPositions] = GROUP_POSITIONS[:1],
+) -> st.SearchStrategy[KeepGroup]:
+    """Draws one group of an m x m grid; the simplest is the upper left one.
 
     Args:
-        draw: Given by Hypothesis.
         m: Cells a side.
+        hows: What becomes of the group's tokens, the simplest first; by default they are kept.
+        positions: Treatments of position ids to draw from, the simplest first; by default those
+            of a short prompt.
     """
     place = st.integers(0, m - 1)
-    return KeepGroup(
-        m=m,
-        group=draw(st.tuples(place, place)),
-        how=draw(st.sampled_from(("keep", "meanpool"))),
-        positions=draw(st.sampled_from(("repacked", "retained"))),
+    return st.builds(
+        KeepGroup,
+        m=st.just(m),
+        group=st.tuples(place, place),
+        how=st.sampled_from(tuple(hows)),
+        positions=st.sampled_from(tuple(positions)),
     )
 
 
@@ -222,7 +233,7 @@ def steps(n_spans: int = 8) -> st.SearchStrategy[Intervention]:
     return st.one_of(
         blank_images(),
         random_permutations(),
-        keep_groups(2),
+        keep_groups(2, hows=HOWS, positions=GROUP_POSITIONS),
         permute_tokens(n_spans, scopes=SCOPES, positions=POSITIONS, identity=True),
         st.builds(MismatchedImage),
         random_shuffles(),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ipllvm_spec.measures.accuracy import Floats
 
 Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -120,44 +121,71 @@ def centre_minus_edge(groups: Floats) -> Floats:
 
 
 def spread(
-    groups: Floats, *, weights: Floats, seed: int, draws: int = 999, quantile: float = 0.95
+    groups: Floats,
+    *,
+    weights: Floats,
+    seed: int,
+    draws: int = 999,
+    quantile: float = 0.95,
+    clusters: Indices | None = None,
 ) -> Spread:
     """Largest minus smallest mean over groups, held against groups that mean nothing.
 
     If a unit's answers did not depend on which group was kept, its scores could be dealt to the
     groups in any order. Dealing them anew within every unit gives the spread that noise alone
-    makes. The observed map counts as one of the draws, so the p-value is never 0 and the test
-    errs in at most ``1 - quantile`` of cases, rounded down to a multiple of ``1 / (draws + 1)``.
+    makes; units of one cluster show one image, so they are dealt alike. The observed map counts
+    as one of the draws, so the p-value is never 0 and the test errs in at most ``1 - quantile`` of
+    cases, rounded down to a multiple of ``1 / (draws + 1)``.
 
     Args:
-        groups: Unit scores with one group kept, shape (m, m, n).
+        groups: Unit scores with one group kept, shape (m, m, n), or (groups, n).
         weights: Weights of the units, shape (n,).
         seed: Seed of the draws.
         draws: How many maps are drawn.
         quantile: Of the spreads of drawn maps, in (0, 1).
+        clusters: Cluster of each unit as 0..G-1, shape (n,); None where each unit is one.
 
     Raises:
         ValueError: For shapes that do not fit, or no draw.
     """
-    _check(groups, weights)
+    table = groups.reshape(-1, groups.shape[-1])
+    _fits(table, weights)
     if draws < 1 or not 0.0 < quantile < 1.0:
         raise ValueError(f"{draws} draws and quantile {quantile} make no null distribution")
-    table = groups.reshape(-1, groups.shape[-1])
     share = weights / weights.sum()
     generator = np.random.default_rng(seed)
     means = table @ share
     value = float(np.ptp(means))
-    drawn = np.array([np.ptp(generator.permuted(table, axis=0) @ share) for _ in range(draws)])
+    index = np.arange(table.shape[1]) if clusters is None else clusters
+    # Units of one cluster that are dealt alike may be added up before they are dealt.
+    sums = sums_by_cluster(table * share, index)
+    drawn = np.array([np.ptp(generator.permuted(sums, axis=0).sum(1)) for _ in range(draws)])
     # Sums in another order differ in the last bits, and a tie is not smaller than what it ties.
     as_large = int((drawn >= value - 1e-12).sum())
     null = float(np.quantile(drawn, quantile, method="higher"))
     return Spread(value=value, null=null, p_value=(1 + as_large) / (draws + 1))
 
 
+def sums_by_cluster(table: Floats, clusters: Indices) -> Floats:
+    """Adds up the columns of each cluster.
+
+    Args:
+        table: Shape (rows, n).
+        clusters: Cluster of each column as 0..G-1, shape (n,).
+
+    Returns:
+        (rows, G).
+    """
+    return np.stack([np.bincount(clusters, weights=row) for row in table])
+
+
 def _check(groups: Floats, weights: Floats | None) -> None:
     if groups.ndim != 3 or groups.shape[0] != groups.shape[1]:
         raise ValueError(f"scores by group must be (m, m, n), not {groups.shape}")
-    if weights is None:
-        return
-    if weights.shape != groups.shape[2:] or not weights.sum() > 0.0:
+    if weights is not None:
+        _fits(groups, weights)
+
+
+def _fits(groups: Floats, weights: Floats) -> None:
+    if weights.shape != groups.shape[-1:] or not weights.sum() > 0.0:
         raise ValueError(f"scores {groups.shape} do not fit weights {weights.shape}")

@@ -36,8 +36,11 @@ def condition(canonical: str) -> str:
 
 
 def first_side(record: Record) -> str:
-    """Names what the other side is set against: ``intact``, or a model compared with another."""
-    return "intact" if record.against is None else record.model
+    """Names what the other side is set against: ``intact``, a model, or the best of a sweep."""
+    if record.verdict.statistic == "spread":
+        return "best group"
+    across = record.verdict.statistic == "contrast" and record.against is not None
+    return record.model if across else "intact"
 
 
 def compared_with(record: Record) -> str:
@@ -47,7 +50,9 @@ def compared_with(record: Record) -> str:
     across models another model stands in its place.
     """
     if record.verdict.statistic == "worst_drop":
-        return "worst order"
+        return "worst found"
+    if record.verdict.statistic == "spread":
+        return "worst group"
     if record.verdict.statistic == "contrast":
         return record.against or "contrast"
     changed = condition(record.intervention)

@@ -63,7 +63,7 @@ class Case:
         model: Full reference as the user gave it, with variants.
         entry: Registry entry of the model without its variants; made up for a local path.
         benchmark: The benchmark; None for a claim that aggregates over ``benchmarks``.
-        benchmarks: All benchmarks that are measured.
+        benchmarks: All benchmarks that are measured, one that is compared with included.
         sources: Where each benchmark's items come from.
         profile: Name of the profile.
         mode: Protocol mode of the benchmarks.
@@ -127,6 +127,20 @@ class Case:
             )
         model, entry = self.against
         return replace(self, model=model, entry=entry, against=None, expectation=None)
+
+    def other_benchmark(self) -> Case:
+        """Returns the same case on the benchmark that this one is compared with.
+
+        Raises:
+            SpecError: When the claim names none.
+        """
+        name = self.claim.than
+        if name is None:
+            raise SpecError(
+                f"{self.claim.id} names no benchmark that others are compared with",
+                "declare it with the key 'than'",
+            )
+        return replace(self, benchmark=name, expectation=None)
 
     def models(self) -> tuple[str, ...]:
         """Returns every model that is measured, the case's own first."""

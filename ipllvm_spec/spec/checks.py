@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ipllvm_spec.errors import SpecError, nearest
 from ipllvm_spec.spec.cases import split_ref
-from ipllvm_spec.spec.interventions import INTERVENTIONS, Intervention, PermuteTokens
+from ipllvm_spec.spec.interventions import INTERVENTIONS
 from ipllvm_spec.spec.reference_checks import check_against
 from ipllvm_spec.spec.references import glob_matches
 from ipllvm_spec.spec.schema import (
@@ -18,6 +18,7 @@ from ipllvm_spec.spec.schema import (
     Claim,
     Expectation,
 )
+from ipllvm_spec.spec.shape_checks import check_contradictions, check_shape
 from ipllvm_spec.spec.sweeps import check_levels, within
 
 if TYPE_CHECKING:
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
 
 #: Squared one-sided 5 % quantile of the normal distribution.
 _Z2 = 1.6448536269514722**2
-#: The key that each statistic cannot do without, and the keys that only it may have.
-_REQUIRED = {
-    "drop": "intervention",
-    "gap": "control",
-    "average_drop": "aggregate",
-    "worst_drop": "search",
-    "contrast": "sweep",
-    "every_drop": "sweep",
-}
 
 
 def check_suite(suite: Suite) -> None:
@@ -51,10 +43,10 @@ def check_suite(suite: Suite) -> None:
             where = f"{prop.file}: claim.{claim.name}"
             _check_names(suite, claim, where)
             _check_modes(suite, claim, where)
-            _check_shape(claim, where)
+            check_shape(claim, where)
             _check_levels(suite, claim, where)
             check_against(claim, suite.models, f"{where}.against")
-            _check_contradictions(claim, where)
+            check_contradictions(claim, where)
             _check_guards(suite, claim, where)
             _check_reachable(suite, claim, where)
             _check_expectations(suite, claim, where)
@@ -97,6 +89,10 @@ def _check_profiles(suite: Suite) -> None:
         for control in profile.controls or ():
             _known("intervention", control, INTERVENTIONS, f"{where}.controls")
         check_levels(profile.levels, f"{where}.levels")
+        for model, properties in profile.scope:
+            _known("model", model, profile.models, f"{where}.scope")
+            for name in properties:
+                _known("property", name, suite.properties, f"{where}.scope.{model}")
 
 
 def _check_names(suite: Suite, claim: Claim, where: str) -> None:
@@ -104,6 +100,10 @@ def _check_names(suite: Suite, claim: Claim, where: str) -> None:
         _known("benchmark", name, suite.benchmarks, f"{where}.benchmarks")
     if len(set(claim.benchmarks)) < len(claim.benchmarks):
         raise SpecError(f"{where}.benchmarks: names a benchmark twice")
+    if claim.than is not None:
+        _known("benchmark", claim.than, suite.benchmarks, f"{where}.than")
+        if claim.than in claim.benchmarks:
+            raise SpecError(f"{where}.than: '{claim.than}' would be compared with itself")
     for name in claim.requires:
         _known("claim", name, suite.claims, f"{where}.requires")
     for name in claim.feeds:
@@ -117,7 +117,7 @@ def _check_modes(suite: Suite, claim: Claim, where: str) -> None:
     wanted = {p.mode: f"profiles.toml: profile.{p.name}.mode" for p in suite.profiles.values()}
     if claim.mode is not None:
         wanted = {claim.mode: f"{where}.mode"}
-    for name in claim.benchmarks:
+    for name in (*claim.benchmarks, *((claim.than,) if claim.than else ())):
         offered = suite.benchmarks[name].modes
         if not offered:
             raise SpecError(f"{where}.benchmarks: '{name}' is a data set without a metric")
@@ -129,57 +129,16 @@ def _check_modes(suite: Suite, claim: Claim, where: str) -> None:
                 )
 
 
-def _check_shape(claim: Claim, where: str) -> None:
-    """Demands the keys that the statistic needs and no others."""
-    statistic = claim.limit.statistic
-    needed = _REQUIRED[statistic]
-    if not getattr(claim, needed):
-        raise SpecError(f"{where}: statistic '{statistic}' needs the key '{needed}'")
-    for other, key in _REQUIRED.items():
-        # Intervention is free: averages and searches have one too.
-        if key not in (needed, "intervention") and getattr(claim, key):
-            raise SpecError(f"{where}: key '{key}' belongs to statistic '{other}'")
-    if claim.intervention is None and needed not in ("control", "sweep"):
-        raise SpecError(f"{where}: statistic '{statistic}' needs the key 'intervention'")
-    if claim.intervention is not None and claim.sweep:
-        raise SpecError(f"{where}: a sweep stands in the place of an intervention; remove one")
-    if claim.reported and claim.aggregate is None:
-        raise SpecError(f"{where}: key 'reported' belongs to statistic 'average_drop'")
-    if claim.aggregate and len(claim.benchmarks) < 2:
-        raise SpecError(f"{where}.benchmarks: an aggregate needs at least two")
-
-
 def _check_levels(suite: Suite, claim: Claim, where: str) -> None:
     """Demands that every profile measures something of a sweep."""
     for profile in suite.profiles.values():
-        if claim.sweep and not within(claim.sweep, profile.levels):
-            raise SpecError(
-                f"profiles.toml: profile.{profile.name}.levels: nothing is left of {where}.sweep; "
-                "name at least one of its values"
-            )
-
-
-def _check_contradictions(claim: Claim, where: str) -> None:
-    for key in ("intervention", "control"):
-        value: Intervention | None = getattr(claim, key)
-        if value is not None and not value.steps():
-            raise SpecError(f"{where}.{key}: identity changes nothing, so there is nothing to see")
-    if any(not one.steps() for one in claim.sweep):
-        raise SpecError(f"{where}.sweep: identity is measured anyway; leave it out")
-    if claim.search is not None:
-        if not isinstance(claim.intervention, PermuteTokens) or claim.intervention.order:
-            raise SpecError(f"{where}.intervention: a search needs permute_tokens without order")
-        if claim.limit.at_most is None:
-            raise SpecError(f"{where}.limit: a search can only break a limit 'at_most'")
-    if claim.early_stop and claim.feeds:
-        raise SpecError(
-            f"{where}: early_stop would bias what it feeds ({', '.join(claim.feeds)}); "
-            "remove early_stop or feeds"
-        )
-    if claim.early_stop and claim.limit.target == "population":
-        raise SpecError(
-            f"{where}: early_stop is only valid for target = 'benchmark'; remove one of them"
-        )
+        for key in ("sweep", "mini_sweep"):
+            declared = getattr(claim, key)
+            if declared and not within(declared, profile.levels):
+                raise SpecError(
+                    f"profiles.toml: profile.{profile.name}.levels: nothing is left of "
+                    f"{where}.{key}; name at least one of its values"
+                )
 
 
 def _check_guards(suite: Suite, claim: Claim, where: str) -> None:
@@ -195,7 +154,8 @@ def _check_guards(suite: Suite, claim: Claim, where: str) -> None:
                 f"{where}.requires: guard '{name}' declares mode '{guard.mode}', which is not "
                 "this claim's; give both the same or the guard none"
             )
-        for missing in sorted(set(claim.benchmarks) - set(guard.benchmarks)):
+        measured = {*claim.benchmarks, *((claim.than,) if claim.than else ())}
+        for missing in sorted(measured - set(guard.benchmarks)):
             raise SpecError(f"{where}.requires: guard '{name}' is not declared on '{missing}'")
 
 

@@ -130,6 +130,8 @@ class Profile(Frozen):
         mode: Protocol mode of the benchmarks, unless a claim declares its own.
         levels: What is measured of sweeps, by ``<intervention>.<parameter>``; a sweep without an
             entry is measured whole.
+        scope: Properties that a model of the profile is decided on, by model; one without an
+            entry is decided on all. Models that the user names are always decided on all.
         max_prompts: Budget for the default models on their default data; None for no budget.
     """
 
@@ -142,9 +144,10 @@ class Profile(Frozen):
     one_benchmark: tuple[str, ...] = ()
     mode: Mode = "standard"
     levels: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    scope: tuple[tuple[str, tuple[str, ...]], ...] = ()
     max_prompts: int | None = Field(default=None, ge=1)
 
-    @field_validator("levels", mode="before")
+    @field_validator("levels", "scope", mode="before")
     @classmethod
     def _pairs(cls, levels: object) -> object:
         # A table in TOML; pairs here, since profiles are hashable as all spec values are.

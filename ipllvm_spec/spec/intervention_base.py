@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -26,6 +27,11 @@ class Intervention(BaseModel):
     site: ClassVar[Site] = "none"
     version: ClassVar[int] = 1
     undrawn: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def listed(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the parameters of a sweep with what stands for a list of values written out."""
+        return params
 
     def __rshift__(self, after: Intervention) -> Intervention:
         """Composes: first ``self``, then ``after``. ``Identity`` is the neutral element."""

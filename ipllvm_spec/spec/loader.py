@@ -182,7 +182,7 @@ def _claim(where: str, claim_id: str, table: Mapping[str, Any], inherited: dict[
         raise SpecError(f"{where}: missing key 'limit'")
     values["limit"] = _limit(f"{where}.limit", values["limit"], target)
     parsers = {"intervention": parse_intervention, "control": parse_intervention}
-    for key, parse in {**parsers, "sweep": parse_sweep}.items():
+    for key, parse in {**parsers, "sweep": parse_sweep, "mini_sweep": parse_sweep}.items():
         if key in values:
             try:
                 values[key] = parse(values[key])

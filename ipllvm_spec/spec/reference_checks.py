@@ -19,8 +19,10 @@ def check_against(claim: Claim, models: Mapping[str, ModelEntry], where: str) ->
         models: The registry.
         where: File and key path.
     """
-    if claim.against and claim.limit.statistic != "contrast":
-        raise SpecError(f"{where}: key 'against' belongs to statistic 'contrast'")
+    if claim.against and claim.limit.statistic not in ("contrast", "drop_difference"):
+        raise SpecError(
+            f"{where}: key 'against' belongs to statistics 'contrast' and 'drop_difference'"
+        )
     for one in claim.against:
         here = f'{where}."{one.pattern}"'
         _check_references(one, models, here)

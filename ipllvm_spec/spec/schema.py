@@ -55,6 +55,8 @@ STATISTICS: Mapping[str, str] = {
     "worst_drop": "the drop under the worst intervention that a search found, on held-out units",
     "contrast": "mean score under some conditions of a sweep minus that under others",
     "every_drop": "the largest of the drops under the conditions of a sweep",
+    "spread": "largest minus smallest mean score under the conditions of a sweep, beyond chance",
+    "drop_difference": "a drop minus that of another model, or that on another benchmark",
 }
 #: Ways to combine benchmarks of different scales (properties.md, section 15).
 AGGREGATES: Mapping[str, str] = {
@@ -162,13 +164,13 @@ class Search(Frozen):
     Attributes:
         examples: How many interventions are tried.
         items: Units on which each is tried, in one engine call; disjoint from the confirmation.
-        spans: Equal contiguous spans of the visual tokens whose order is searched for.
+        spans: For permute_tokens: equal contiguous spans of tokens whose order is searched for.
         finds: Drop on those units, in points, beyond which an intervention is a find.
     """
 
     examples: PerProfile
     items: int = Field(ge=1, le=512)
-    spans: int = Field(ge=2, le=1024)
+    spans: int | None = Field(default=None, ge=2, le=1024)
     finds: float = Field(gt=0, le=100)
 
 
@@ -181,10 +183,12 @@ class Claim(Frozen):
         source: Where the paper says it.
         benchmarks: Benchmarks on which it is decided, or over which it aggregates.
         mode: Protocol mode of these benchmarks; None for the profile's.
-        intervention: What is compared with the intact run; for a search, the template whose
-            order is searched for.
+        intervention: What is compared with the intact run; for a search, the template of what
+            is searched for.
         sweep: The intervention at several strengths or places, for statistics over conditions.
-        against: For ``contrast``: the model that the case's model is compared with.
+        mini_sweep: What minis get in its place: their grids of visual tokens are smaller.
+        against: The model that the case's model is compared with.
+        than: For ``drop_difference``: the benchmark whose drop is subtracted.
         control: The control condition, for guards.
         repeats: Seeded repetitions of the intervention; a profile may cap them.
         limit: The limit.
@@ -205,7 +209,9 @@ class Claim(Frozen):
     mode: Mode | None = None
     intervention: Intervention | None = None
     sweep: tuple[Intervention, ...] = ()
+    mini_sweep: tuple[Intervention, ...] = ()
     against: tuple[Against, ...] = ()
+    than: str | None = None
     control: Intervention | None = None
     repeats: int = Field(default=1, ge=1, le=100)
     limit: Limit
@@ -222,7 +228,7 @@ class Claim(Frozen):
     def _by_name(self, value: Intervention | None) -> list[dict[str, Any]] | None:
         return None if value is None else _named_steps(value)
 
-    @field_serializer("sweep")
+    @field_serializer("sweep", "mini_sweep")
     def _all_by_name(self, values: tuple[Intervention, ...]) -> list[list[dict[str, Any]]]:
         return [_named_steps(value) for value in values]
 
@@ -245,8 +251,12 @@ class Claim(Frozen):
 
     def interventions(self) -> tuple[Intervention, ...]:
         """Returns everything that is done to a model, the control included."""
-        values = (self.intervention, self.control, *self.sweep)
+        values = (self.intervention, self.control, *self.sweep, *self.mini_sweep)
         return tuple(value for value in values if value is not None)
+
+    def sweep_on(self, *, mini: bool) -> tuple[Intervention, ...]:
+        """Returns the sweep that a mini, or any other model, gets."""
+        return self.mini_sweep if mini and self.mini_sweep else self.sweep
 
     @property
     def about_encoders(self) -> bool:

@@ -131,15 +131,15 @@ class Suite:
             if chosen_mode not in offered:
                 raise unknown_name(f"protocol mode of {name}", chosen_mode, offered)
         found: list[Case] = []
-        own = chosen.encoders if claim.about_encoders else chosen.models
-        for ref in dict.fromkeys(models or own):
+        for ref in dict.fromkeys(models or _own(claim, chosen)):
             entry = self.model(ref, data=data)
             against = choose(claim.against, ref, data=entry.data, models=self.models)
             groups = [tuple(picked)] if claim.aggregate else [(name,) for name in picked]
             for group in groups if picked else []:
                 benchmark = None if claim.aggregate else group[0]
                 cut = units if units is not None else chosen.units
-                sources = tuple(Source(name, folders.get(name) or entry.data) for name in group)
+                measured = (*group, *((claim.than,) if claim.than else ()))
+                sources = tuple(Source(name, folders.get(name) or entry.data) for name in measured)
                 found.append(
                     Case(
                         claim=claim,
@@ -147,12 +147,12 @@ class Suite:
                         model=ref,
                         entry=entry,
                         benchmark=benchmark,
-                        benchmarks=group,
+                        benchmarks=measured,
                         sources=sources,
                         profile=chosen.name,
                         mode=chosen_mode,
                         repeats=min(claim.repeats, chosen.max_repeats or claim.repeats),
-                        sweep=within(claim.sweep, chosen.levels),
+                        sweep=within(claim.sweep_on(mini=entry.mini), chosen.levels),
                         units=cut,
                         examples=claim.search.examples.of(chosen.name) if claim.search else 0,
                         expectation=claim.expectation(ref, benchmark or AVERAGE),
@@ -201,6 +201,15 @@ class Suite:
         if split_ref(ref).base in looking:
             return f"the attention of '{ref}' itself says which patches are salient"
         return ""
+
+
+def _own(claim: Claim, profile: Profile) -> tuple[str, ...]:
+    """Returns the models of a profile that a claim is decided on."""
+    if claim.about_encoders:
+        return profile.encoders
+    scope = dict(profile.scope)
+    known = ((name, scope.get(name)) for name in profile.models)
+    return tuple(name for name, only in known if only is None or claim.property_id in only)
 
 
 def _alone(claim: Claim, ref: str, against: Reference | None) -> str:

@@ -1,6 +1,7 @@
 """Sweeps: one intervention at several strengths or places, written as one table.
 
     sweep = { grid_shuffle = { grid = [2, 4, 8, 14] } }
+    sweep = { keep_group = { m = 6, group = "each" } }
 
 A list stands for one intervention per element wherever the field itself is no list; several lists
 give every combination, the last one varying fastest.
@@ -41,6 +42,7 @@ def parse_sweep(data: object) -> tuple[Intervention, ...]:
     if kind is None or not isinstance(params, Mapping):
         # A single intervention is wrong in the same way and says so.
         return (parse_intervention(data),)
+    params = kind.listed(params)
     swept = [key for key, value in params.items() if _is_swept(kind, key, value)]
     fixed = {key: value for key, value in params.items() if key not in swept}
     found = [

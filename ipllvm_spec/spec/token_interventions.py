@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -93,6 +94,22 @@ class KeepGroup(TokenIntervention):
                 f"counted from (0, 0) to ({self.m - 1}, {self.m - 1})"
             )
         return self
+
+    @classmethod
+    def listed(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Writes out ``group = "each"``: every cell of the grid, row by row.
+
+        Raises:
+            SpecError: When ``m`` is not a number then.
+        """
+        if params.get("group") != "each":
+            return params
+        m = params.get("m")
+        if not isinstance(m, int) or m < 1:
+            raise SpecError(
+                f'{cls.name}: group = "each" needs one m, got {m!r}', "write for example m = 6"
+            )
+        return {**params, "group": [[row, column] for row in range(m) for column in range(m)]}
 
     def block(self, grid: tuple[int, int] | None) -> Block:
         """Returns which rows and columns of a grid of patch tokens the group covers.

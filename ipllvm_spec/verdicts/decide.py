@@ -9,13 +9,15 @@ from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Identity
 from ipllvm_spec.verdicts.average import Part, judge_average
 from ipllvm_spec.verdicts.comparison import Comparison, too_many_excluded, with_exclusions
+from ipllvm_spec.verdicts.difference import Drop, as_contrast, judge_apart, judge_paired
 from ipllvm_spec.verdicts.every import worst_of
 from ipllvm_spec.verdicts.frame import ALPHA, Frame
 from ipllvm_spec.verdicts.guard import guard
 from ipllvm_spec.verdicts.judge import judge_contrast, judge_drop, judge_gap, judge_one_drop
 from ipllvm_spec.verdicts.measurement import Measurement, Sheets
 from ipllvm_spec.verdicts.mixture import Mixture, described
-from ipllvm_spec.verdicts.search import OrderSearch
+from ipllvm_spec.verdicts.search import WorstSearch
+from ipllvm_spec.verdicts.spread import judge_extremes
 from ipllvm_spec.verdicts.verdict import UNSCORED, Outcome, Verdict
 
 
@@ -79,6 +81,41 @@ class Judge:
         )
         return Decision(self._guarded(verdict, self.case), (pair,))
 
+    def spread(self, measurements: Iterable[Measurement]) -> Decision:
+        """Decides how far apart the best and the worst of several conditions are."""
+        found = list(measurements)
+        pair = Comparison(found[0], found[-1])
+        if pair.unscored:
+            return Decision(_unscored(self.case, (pair,)), (pair,))
+        verdict, pair = judge_extremes(found, self.case.claim)
+        return Decision(self._guarded(verdict, self.case), (pair,))
+
+    def drop_difference(self, first: Drop, second: Drop) -> Decision:
+        """Decides how much larger one drop is than another model's, or on another benchmark.
+
+        Guards must pass on both sides: what does not see loses nothing.
+        """
+        pairs = tuple(Comparison(*drop) for drop in (first, second))
+        missing = tuple(pair for pair in pairs if pair.unscored)
+        if missing:
+            return Decision(_unscored(self.case, missing), missing)
+        if self.case.claim.than is None:
+            verdict = self._single(self.case, as_contrast(first, second), judge_paired)
+            verdict = replace(
+                verdict, details={**verdict.details, "against": described(second.other)}
+            )
+            sides = (self.case, self.case.reference())
+        else:
+            streams = [pair.stream() for pair in pairs]
+            if not all(stream.available for stream in streams):
+                return Decision(_nothing_left(self.case, pairs), pairs)
+            found = judge_apart(streams[0], streams[1], self.case.claim.limit)
+            verdict = with_exclusions(found, pairs)
+            sides = (self.case, self.case.other_benchmark())
+        for side in sides:
+            verdict = self._guarded(verdict, side)
+        return Decision(verdict, pairs if self.case.claim.than else pairs[:1])
+
     def average_drop(self, pairs: Iterable[tuple[Measurement, Measurement]]) -> Decision:
         """Decides an aggregate of the drops on all benchmarks of the case that can be scored.
 
@@ -111,7 +148,7 @@ class Judge:
                 verdict = self._guarded(verdict, part)
         return Decision(verdict, comparisons)
 
-    def worst(self, search: OrderSearch) -> Decision:
+    def worst(self, search: WorstSearch) -> Decision:
         """Decides what a search found, on units that it has not seen."""
         if search.unscored:
             pair = search.comparison()

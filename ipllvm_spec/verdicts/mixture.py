@@ -190,19 +190,31 @@ def area_under(measurements: Sequence[Measurement], strengths: Sequence[float]) 
     return Mixture([Term(float(w), m) for w, m in zip(weights, measurements, strict=True)])
 
 
-def area(measure: Measure, case: Case, *, along: str) -> Mixture:
+def area(measure: Measure, case: Case, *, along: str, **only: object) -> Mixture:
     """The area under the curve of a case's scores over one parameter of its sweep, intact at 0.
 
     Args:
         measure: Measures the case under an intervention.
         case: A case whose sweep has one intervention, at increasing values of the parameter.
         along: The parameter, for example ``ratio``.
+        only: Further parameters, for sweeps over several: ``kind="random"``.
 
     Raises:
         ValueError: As ``area_under``.
     """
-    strengths = [0.0, *(float(getattr(one, along)) for one in case.sweep)]
-    return area_under([measure(case), *(measure(case, one) for one in case.sweep)], strengths)
+    curve = [one for one in case.sweep if all(getattr(one, k) == v for k, v in only.items())]
+    strengths = [0.0, *(float(getattr(one, along)) for one in curve)]
+    return area_under([measure(case), *(measure(case, one) for one in curve)], strengths)
+
+
+def retained(intact: Measurement, *, share: float) -> Mixture:
+    """A share of what an intact run scores above chance, and chance: what must remain of it.
+
+    Args:
+        intact: The intact run.
+        share: In (0, 1].
+    """
+    return Mixture([Term(share, intact)], rest=intact.chance() / intact.sheet.benchmark.scale)
 
 
 def _same_units(first: Measurement, other: Measurement) -> bool:

@@ -1,7 +1,7 @@
-"""A search for one order, the same for all items, that breaks the answers.
+"""A search for one intervention, the same for all items, that breaks the answers.
 
-Some orders are drawn uniformly, so that a search without a find says something about all orders;
-then Hypothesis draws others, keeps to what violates and shrinks it. What was found is frozen and
+Some are drawn uniformly, so that a search without a find says something about all of them; then
+Hypothesis draws others, keeps to what violates and shrinks it. What was found is frozen and
 measured again on units that the search never saw.
 """
 
@@ -19,13 +19,14 @@ from ipllvm_spec.engine.plan import WINDOW_UNITS
 from ipllvm_spec.errors import UsageError
 from ipllvm_spec.measures.accuracy import drop_in_points
 from ipllvm_spec.spec.cases import Case
-from ipllvm_spec.spec.interventions import Intervention, PermuteTokens
+from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.schema import Limit
 from ipllvm_spec.spec.seeds import derive_seed
 from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.frame import ALPHA
 from ipllvm_spec.verdicts.measurement import Measurement
 from ipllvm_spec.verdicts.replay import replay_command
+from ipllvm_spec.verdicts.search_draws import drawn_like
 from ipllvm_spec.verdicts.streams import ArrayStream, Scores
 from ipllvm_spec.verdicts.verdict import Outcome, Verdict
 from ipllvm_spec.verdicts.worst import Search, judge_worst
@@ -37,7 +38,7 @@ class ViolationFoundError(AssertionError):
     """One tried intervention costs more than the limit on the search units."""
 
 
-class OrderSearch:
+class WorstSearch:
     """Tries interventions on a few units and remembers what they cost there.
 
     Args:
@@ -58,6 +59,7 @@ class OrderSearch:
         self._intact = intact
         self._measure = measure
         self._finds = declared.finds
+        assert case.claim.intervention is not None
         self._template = case.claim.intervention
         self._spans = declared.spans
         self._examples = case.examples
@@ -102,8 +104,8 @@ class OrderSearch:
                 f"{intervention!r} costs {value:.1f} points on {self._units} units"
             )
 
-    def run(self, holds: Callable[[], None]) -> OrderSearch:
-        """Draws uniform orders, then lets Hypothesis search and shrink.
+    def run(self, holds: Callable[[], None]) -> WorstSearch:
+        """Draws uniformly, then lets Hypothesis search and shrink.
 
         Args:
             holds: A test decorated by ``@given`` that calls ``observe``.
@@ -165,11 +167,9 @@ class OrderSearch:
         return value
 
     def _draw_uniformly(self) -> None:
-        assert isinstance(self._template, PermuteTokens)
         for index in range(self._examples):
             seed = derive_seed(SUITE_SEED, self._case.claim.id, "uniform order", index)
-            order = np.random.default_rng(seed).permutation(self._spans)
-            drawn = self._template.model_copy(update={"order": tuple(int(i) for i in order)})
+            drawn = drawn_like(self._template, np.random.default_rng(seed), spans=self._spans)
             self._value(drawn)
             self._random_tries += 1
 

@@ -13,7 +13,8 @@ from ipllvm_spec.verdicts.cards import PROXY, TABLE1, twins_of
 
 FOLDER = Path(str(files("ipllvm_spec"))) / "mini" / "checkpoints"
 LLVMS = ("mini-llava", "mini-llava-shuffled", "mini-llava-next", "mini-llava-onevision")
-KEYS = (*LLVMS, "mini-clip", "mini-clip-32", "mini-siglip", "mini-lm-llama")
+ENCODERS = ("mini-clip", "mini-siglip", "mini-vit", "mini-deit", "mini-resnet")
+KEYS = (*LLVMS, *ENCODERS, "mini-lm-llama")
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -130,7 +130,8 @@ MISTAKES = {
         'limit.gap = { at_most = 1.0, why = "x" }\nlimit.drop =',
         (
             f"{SURVIVES}.limit: needs exactly one statistic; "
-            "known: drop, gap, average_drop, worst_drop, contrast, every_drop"
+            "known: drop, gap, average_drop, worst_drop, contrast, every_drop, spread, "
+            "drop_difference"
         ),
     ),
     "no limit": (

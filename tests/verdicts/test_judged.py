@@ -19,7 +19,7 @@ from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.decide import Judge
 from ipllvm_spec.verdicts.record import Record
 from ipllvm_spec.verdicts.records import make_record
-from ipllvm_spec.verdicts.search import OrderSearch
+from ipllvm_spec.verdicts.search import WorstSearch
 from ipllvm_spec.verdicts.verdict import Outcome
 from tests.verdicts.judged_fakes import (
     JUDGED,
@@ -194,12 +194,12 @@ def test_a_search_asks_no_judge():
     """It would pay for hundreds of interventions; without a judge it is unscored."""
     case = a_case("mmvet", claim="permutation.no_order_breaks_answers")
     client = FakeClient(lambda item, cell: item)
-    search = OrderSearch(case, measure(client, "mmvet", Judging()), None)
+    search = WorstSearch(case, measure(client, "mmvet", Judging()), None)
     decision = Judge(case, SimpleNamespace(), suite_size=1).worst(search.run(lambda: None))
 
     assert decision.verdict.method == "unscored"
     with pytest.raises(Exception, match="hundreds of times"):
-        OrderSearch(case, measure(client, "mmvet", JUDGED), None)
+        WorstSearch(case, measure(client, "mmvet", JUDGED), None)
 
 
 def test_records_from_before_judges_can_be_read():

@@ -14,7 +14,7 @@ from ipllvm_spec.spec.interventions import Identity, PermuteTokens, parse_interv
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.strategies import permute_tokens
 from ipllvm_spec.verdicts.replay import replay_command
-from ipllvm_spec.verdicts.search import OrderSearch
+from ipllvm_spec.verdicts.search import WorstSearch
 from ipllvm_spec.verdicts.verdict import Outcome
 
 N = 300
@@ -63,7 +63,7 @@ def case():
 
 def decide(case, model):
     """Runs the search as the property does and returns its verdict."""
-    search = OrderSearch(case, model.measure(Identity()), model.measure)
+    search = WorstSearch(case, model.measure(Identity()), model.measure)
 
     @search.settings
     @given(permute_tokens(case.claim.search.spans))
