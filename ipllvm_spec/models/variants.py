@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ipllvm_spec.errors import ModelError, unknown_name
+from ipllvm_spec.models.variants_seeing import SEEING
 from ipllvm_spec.spec.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ VARIANTS: Mapping[str, Callable[[SpliceAdapter], None]] = MappingProxyType(
         "permuted_projector": _permuted_projector,
         "noised_layer": _noised_layer,
         "forced_a": _forced_a,
+        **SEEING,
     }
 )
 

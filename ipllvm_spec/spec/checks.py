@@ -92,7 +92,8 @@ def _check_profiles(suite: Suite) -> None:
         for model, properties in profile.scope:
             _known("model", model, profile.models, f"{where}.scope")
             for name in properties:
-                _known("property", name, suite.properties, f"{where}.scope.{model}")
+                known = [*suite.properties, *suite.claims]
+                _known("property or claim", name, known, f"{where}.scope.{model}")
 
 
 def _check_names(suite: Suite, claim: Claim, where: str) -> None:

@@ -130,8 +130,8 @@ class Profile(Frozen):
         mode: Protocol mode of the benchmarks, unless a claim declares its own.
         levels: What is measured of sweeps, by ``<intervention>.<parameter>``; a sweep without an
             entry is measured whole.
-        scope: Properties that a model of the profile is decided on, by model; one without an
-            entry is decided on all. Models that the user names are always decided on all.
+        scope: Properties, or single claims, that a model of the profile is decided on, by model;
+            one without an entry is decided on all. So is every model that the user names.
         max_prompts: Budget for the default models on their default data; None for no budget.
     """
 

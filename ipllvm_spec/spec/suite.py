@@ -208,8 +208,9 @@ def _own(claim: Claim, profile: Profile) -> tuple[str, ...]:
     if claim.about_encoders:
         return profile.encoders
     scope = dict(profile.scope)
-    known = ((name, scope.get(name)) for name in profile.models)
-    return tuple(name for name, only in known if only is None or claim.property_id in only)
+    names = {claim.property_id, claim.id}
+    known = ((model, scope.get(model)) for model in profile.models)
+    return tuple(model for model, only in known if only is None or not names.isdisjoint(only))
 
 
 def _alone(claim: Claim, ref: str, against: Reference | None) -> str:
