@@ -21,10 +21,10 @@ from ipllvm_spec.mini.recipe import device, instruct, losses, towers
 from ipllvm_spec.mini.recipe.assemble import assemble
 from ipllvm_spec.mini.recipe.draws import draw_asked, pick
 from ipllvm_spec.mini.recipe.language import new_language_model
-from ipllvm_spec.mini.recipe.llvms import PLANS
 from ipllvm_spec.mini.recipe.losses import Helpers, answer_loss
 from ipllvm_spec.mini.recipe.optim import Optimizer
 from ipllvm_spec.mini.recipe.packing import ATTENTION, Packer
+from ipllvm_spec.mini.recipe.plans import PLANS
 from ipllvm_spec.mini.recipe.tokens import load_backend
 from ipllvm_spec.mini.recipe.visual import slots_of
 from ipllvm_spec.mini.recipe.world import make_world

@@ -19,13 +19,20 @@ from transformers import (
     LlavaProcessor,
 )
 
+from ipllvm_spec.mini.recipe.chats import style_of
+from ipllvm_spec.mini.recipe.meteor import meteor_backend, new_meteor
 from ipllvm_spec.mini.recipe.tokens import IMAGE, wrap
 from ipllvm_spec.mini.recipe.towers import TILE
 from ipllvm_spec.mini.scenes import PATCH, SIZE
 
 PINPOINTS = [[TILE, 2 * TILE], [2 * TILE, TILE], [2 * TILE, 2 * TILE]]
 ANYRES = "anyres_max_3"
-FAMILIES = ("llava", "llava_next", "llava_onevision")
+FAMILIES = ("llava", "llava_next", "llava_onevision", "meteor")
+
+
+def backend_of(family: str, backend: Tokenizer) -> Tokenizer:
+    """The tokenizer as a family names its special tokens."""
+    return meteor_backend(backend) if family == "meteor" else backend
 
 
 def assemble(family: str, tower: Any, language: Any, backend: Tokenizer) -> Any:
@@ -35,11 +42,13 @@ def assemble(family: str, tower: Any, language: Any, backend: Tokenizer) -> Any:
         family: one of FAMILIES.
         tower: `vision_model` of a CLIPModel or SiglipModel.
         language: a ...ForCausalLM.
-        backend: the tokenizer.
+        backend: the tokenizer, see backend_of.
 
     Returns:
         The model; projector and newline are fresh.
     """
+    if family == "meteor":
+        return new_meteor(tower, language, backend)
     shared: dict[str, Any] = {
         "vision_config": tower.config.to_dict(),
         "text_config": language.config.to_dict(),
@@ -103,17 +112,20 @@ def image_processor(family: str) -> Any:
     )
 
 
-def processor_of(family: str, backend: Tokenizer) -> Any:
-    """The processor of a family.
+def parts_of(family: str, backend: Tokenizer) -> tuple[Any, ...]:
+    """What is saved beside the weights of a family: its processor, or the parts of it.
 
-    For "llava_onevision" this is None: the library's class needs torchvision for its video half, so
-    image processor and tokenizer are saved side by side, as in the published folders.
+    The library's processor for "llava_onevision" needs torchvision for its video half, so image
+    processor and tokenizer are saved side by side, as in the published folders; those of "meteor"
+    have a tokenizer alone.
     """
+    tokenizer = wrap(backend, style=style_of(family))
+    if family == "meteor":
+        return (tokenizer,)
     if family == "llava_onevision":
-        return None
-    tokenizer = wrap(backend, style="llama")
+        return (image_processor(family), tokenizer)
     made = LlavaProcessor if family == "llava" else LlavaNextProcessor
-    return made(
+    processor = made(
         image_processor=image_processor(family),
         tokenizer=tokenizer,
         patch_size=PATCH,
@@ -122,3 +134,4 @@ def processor_of(family: str, backend: Tokenizer) -> Any:
         image_token=IMAGE,
         num_additional_image_tokens=1,
     )
+    return (processor,)

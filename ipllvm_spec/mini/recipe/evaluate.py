@@ -14,8 +14,9 @@ from ipllvm_spec.mini.questions.base import seeded
 from ipllvm_spec.mini.questions.formats import Question, draw_questions
 from ipllvm_spec.mini.recipe.device import autocast
 from ipllvm_spec.mini.recipe.losses import run_packed
+from ipllvm_spec.mini.recipe.meteor import packer_of
 from ipllvm_spec.mini.recipe.packing import ATTENTION, Batch, Packer
-from ipllvm_spec.mini.recipe.visual import slots_of, visual_tokens
+from ipllvm_spec.mini.recipe.visual import Shown, shown, slots_of
 from ipllvm_spec.mini.recipe.world import World
 
 ROWS, QUESTIONS = 24, 6
@@ -27,7 +28,8 @@ def _accuracy(
     world: World,
     *,
     seed: int,
-    pack: Callable[[list[list[Question]], list[int]], tuple[Batch, torch.Tensor | None]],
+    packer: Packer,
+    pack: Callable[[list[list[Question]], list[int]], tuple[Batch, Shown | None]],
     name_of: Callable[[str], str] = str,
 ) -> Mapping[str, float]:
     """Share of questions whose every answer token is the most likely one, by name and in all."""
@@ -41,6 +43,7 @@ def _accuracy(
             draw_questions(KINDS[world.kinds[i]], world.specs[i], rng, n=QUESTIONS, captions=0.2)
             for i in index
         ]
+        index, rows = packer.arrange(index, rows)
         with autocast():
             batch, visual = pack(rows, index)
             batch = batch.to(model.device)
@@ -82,17 +85,17 @@ def held_out_accuracy(
     Returns:
         Accuracy by "<kind>/<topic>/<format>", and by "all".
     """
-    packer = Packer(backend, style="chatml" if family == "llava_onevision" else "llama")
+    packer = packer_of(family, backend)
     generator = torch.Generator().manual_seed(seed)
 
-    def pack(rows: list[list[Question]], index: list[int]) -> tuple[Batch, torch.Tensor]:
-        visual = visual_tokens(family, model, features[index].to(model.device))
+    def pack(rows: list[list[Question]], index: list[int]) -> tuple[Batch, Shown]:
+        visual = shown(family, model, features[index].to(model.device))
         if shuffled:
-            order = torch.rand(visual.shape[:2], generator=generator).argsort(dim=1)
-            visual = visual.gather(1, order[..., None].to(visual.device).expand_as(visual))
+            order = torch.rand(visual.tokens.shape[:2], generator=generator).argsort(dim=1)
+            visual = visual.ordered(order)
         return packer.pack(rows, slots=slots_of(family)), visual
 
-    return _accuracy(model, world, seed=seed, pack=pack)
+    return _accuracy(model, world, seed=seed, packer=packer, pack=pack)
 
 
 def language_accuracy(
@@ -105,5 +108,10 @@ def language_accuracy(
         return packer.pack(rows, slots=0, texts=[world.caption(i) for i in index]), None
 
     return _accuracy(
-        model, world, seed=seed, pack=pack, name_of=lambda label: label.rpartition("/")[2]
+        model,
+        world,
+        seed=seed,
+        packer=packer,
+        pack=pack,
+        name_of=lambda label: label.rpartition("/")[2],
     )

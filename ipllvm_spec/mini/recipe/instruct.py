@@ -11,14 +11,19 @@ import torch
 from tokenizers import Tokenizer
 
 from ipllvm_spec.mini.questions.base import seeded
+from ipllvm_spec.mini.recipe.chats import style_of
 from ipllvm_spec.mini.recipe.device import autocast, compute_dtype
 from ipllvm_spec.mini.recipe.draws import draw_asked, draw_drill, draw_scenes, pick
 from ipllvm_spec.mini.recipe.losses import Helpers, answer_loss
+from ipllvm_spec.mini.recipe.meteor import packer_of
 from ipllvm_spec.mini.recipe.optim import Optimizer
 from ipllvm_spec.mini.recipe.packing import ATTENTION, Batch, Packer
 from ipllvm_spec.mini.recipe.progress import Meter
-from ipllvm_spec.mini.recipe.visual import slots_of, visual_tokens
+from ipllvm_spec.mini.recipe.visual import Shown, shown, slots_of
 from ipllvm_spec.mini.recipe.world import World
+
+APART = 2
+"""Questions a scene in a step, where each needs a row of its own."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +64,26 @@ class Material:
     @property
     def style(self) -> str:
         """Chat style of the family."""
-        return "chatml" if self.family == "llava_onevision" else "llama"
+        return style_of(self.family)
 
-    def visual(self, model: Any, index: list[int]) -> torch.Tensor:
-        """The visual tokens of some scenes, (n, slots, d)."""
+    def visual(self, model: Any, index: list[int]) -> Shown:
+        """What the model is shown of some scenes."""
         features = self.features[index].to(model.device, compute_dtype())
-        tokens = visual_tokens(self.family, model, features)
+        made = shown(self.family, model, features)
         if self.shuffled:
-            order = torch.rand(tokens.shape[:2]).argsort(dim=1).to(tokens.device)
-            tokens = tokens.gather(1, order[..., None].expand_as(tokens))
-        return tokens
+            made = made.ordered(torch.rand(made.tokens.shape[:2]).argsort(dim=1))
+        return made
+
+
+ALIGNED = ("multi_modal_projector", "image_newline", "rationale")
+"""Parts that stage 3 trains."""
 
 
 def trainable(model: Any, *, language: bool) -> list[tuple[str, torch.nn.Parameter]]:
     """Freezes what a stage does not train and returns the rest."""
     kept = []
     for name, p in model.named_parameters():
-        wanted = "vision_tower" not in name and (
-            language or "multi_modal_projector" in name or "image_newline" in name
-        )
+        wanted = "vision_tower" not in name and (language or any(part in name for part in ALIGNED))
         p.requires_grad_(wanted)
         if wanted:
             kept.append((name, p))
@@ -112,7 +118,7 @@ def train_phases(
     rng = seeded(f"instruct:{material.family}:{seed}:{material.shuffled}")
     config = model.model.language_model.config
     config._attn_implementation = ATTENTION
-    packer = Packer(backend, style=material.style)
+    packer = packer_of(material.family, backend)
     helpers, done = Helpers(config.hidden_size).to(model.device), 0
     for align in (True, False):
         chosen = [phase for phase in phases if phase.align == align]
@@ -142,13 +148,13 @@ def _unrolled(phases: list[Phase]) -> Iterator[Phase]:
 
 def _draw(
     model: Any, material: Material, packer: Packer, phase: Phase, rng: Random
-) -> tuple[str, Batch, torch.Tensor | None]:
+) -> tuple[str, Batch, Shown | None]:
     """A batch of the phase, its name in the log, and its visual tokens (None for text)."""
     if rng.random() < phase.drills:
         family, drill = draw_drill(material.world, rng)
         return f"drill_{family}", packer.pack(drill.rows, slots=0, texts=drill.texts), None
     family = pick(phase.shares, rng)
     draw = draw_asked if phase.asked else draw_scenes
-    index, rows = draw(material.world, rng, family=family)
+    index, rows = packer.arrange(*draw(material.world, rng, family=family), most=APART)
     batch = packer.pack(rows, slots=slots_of(material.family))
     return family, batch, material.visual(model, index)

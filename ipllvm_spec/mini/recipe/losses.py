@@ -9,12 +9,14 @@ begins, and "right" or "wrong" at the end of every option.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
 from ipllvm_spec.mini.recipe.device import compute_dtype
 from ipllvm_spec.mini.recipe.packing import Batch
+from ipllvm_spec.mini.recipe.visual import Shown
 
 
 class Helpers(torch.nn.Module):
@@ -74,37 +76,61 @@ def _normed(states: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.rms_norm(states.float(), states.shape[-1:])
 
 
-def run_packed(
-    model: Any, batch: Batch, visual: torch.Tensor | None, *, states: bool = False
-) -> Any:
+def _embedded(model: Any, batch: Batch, visual: Shown | None) -> torch.Tensor:
+    """The (b, s, d) inputs of the decoder, with all vectors in their slots."""
+    embeds: torch.Tensor = model.get_input_embeddings()(batch.ids)
+    if visual is not None:
+        at, n = batch.first_slot, visual.tokens.shape[1]
+        tokens = visual.tokens.to(embeds.dtype)
+        embeds = torch.cat([embeds[:, :at], tokens, embeds[:, at + n :]], dim=1)
+    if batch.second:
+        second = None if visual is None else visual.second
+        rows = [None] * len(batch.second) if second is None else list(second)
+        # A recurrence over a whole prompt loses too much in half precision.
+        with torch.autocast(batch.ids.device.type, enabled=False):
+            vectors = model.model.rationale(batch.second, rows)
+        n = 1 + vectors.shape[1]
+        embeds = torch.cat([embeds[:, :1], vectors.to(embeds.dtype), embeds[:, n:]], dim=1)
+    return embeds
+
+
+def _seeing(model: Any, batch: Batch, visual: Shown | None) -> AbstractContextManager[None]:
+    """Tells a model with weights for visual places alone where they are."""
+    if visual is None or not hasattr(model, "seeing"):
+        return nullcontext()
+    places = torch.zeros_like(batch.ids, dtype=torch.bool)
+    places[:, batch.first_slot : batch.first_slot + visual.tokens.shape[1]] = True
+    told: AbstractContextManager[None] = model.seeing(batch.layout.fold(places))
+    return told
+
+
+def run_packed(model: Any, batch: Batch, visual: Shown | None, *, states: bool = False) -> Any:
     """Runs the decoder over a packed batch.
 
     Args:
         model: anything with a decoder.
         batch: the packed questions.
-        visual: (b, slots, d) for the slots of the batch, or None for text.
+        visual: what stands in the slots of the batch, or None for text.
         states: whether the states of all layers are wanted.
 
     Returns:
         The decoder's output, its states laid out as (b, s, d).
     """
     decoder = model.get_decoder()
-    embeds = decoder.get_input_embeddings()(batch.ids)
-    if visual is not None:
-        at, n = batch.first_slot, visual.shape[1]
-        embeds = torch.cat([embeds[:, :at], visual.to(embeds.dtype), embeds[:, at + n :]], dim=1)
+    embeds = _embedded(model, batch, visual)
     layout = batch.layout
     # a model that was rounded already runs as it ships; one in training as is fastest
     dtype = compute_dtype() if embeds.dtype == torch.float32 else embeds.dtype
-    out = decoder(
-        inputs_embeds=layout.fold(embeds.to(dtype)),
-        position_ids=layout.fold(batch.positions.expand(layout.rows, -1)),
-        # any 4-D mask keeps the library from building its own; the packed attention needs none
-        attention_mask=torch.zeros(1, 1, 1, 1),
-        use_cache=False,
-        layout=layout,
-        output_hidden_states=states,
-    )
+    with _seeing(model, batch, visual):
+        out = decoder(
+            inputs_embeds=layout.fold(embeds.to(dtype)),
+            position_ids=layout.fold(batch.positions.expand(layout.rows, -1)),
+            # any 4-D mask keeps the library from building its own; the packed attention needs none
+            attention_mask=torch.zeros(1, 1, 1, 1),
+            use_cache=False,
+            layout=layout,
+            output_hidden_states=states,
+        )
     out.last_hidden_state = layout.unfold(out.last_hidden_state)
     if states:
         out.hidden_states = tuple(layout.unfold(state) for state in out.hidden_states)
@@ -112,14 +138,14 @@ def run_packed(
 
 
 def answer_loss(
-    model: Any, batch: Batch, visual: torch.Tensor | None, *, helpers: Helpers | None = None
+    model: Any, batch: Batch, visual: Shown | None, *, helpers: Helpers | None = None
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Loss on the answers of a packed batch.
 
     Args:
         model: anything with a decoder and a head.
         batch: the packed questions.
-        visual: (b, slots, d) for the slots of the batch, or None for text.
+        visual: what stands in the slots of the batch, or None for text.
         helpers: adds their loss.
 
     Returns:

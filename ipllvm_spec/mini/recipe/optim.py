@@ -34,7 +34,8 @@ class Optimizer:
         inner: list[torch.nn.Parameter] = []
         outer: list[torch.nn.Parameter] = []
         for name, p in named:
-            table = "embed" in name or "lm_head" in name or p.ndim != 2
+            # A_log is a table of a Mamba's decay rates, no matrix that anything is multiplied by
+            table = p.ndim != 2 or any(part in name for part in ("embed", "lm_head", "A_log"))
             (outer if table else inner).append(p)
         self._parts: list[torch.optim.Optimizer] = []
         if inner:

@@ -17,7 +17,8 @@ from tokenizers import Tokenizer
 from transformers import AttentionInterface
 
 from ipllvm_spec.mini.questions.formats import LETTERS, Question
-from ipllvm_spec.mini.recipe.tokens import BOS, END, EOS, TURN, token_id
+from ipllvm_spec.mini.recipe.chats import STYLES
+from ipllvm_spec.mini.recipe.tokens import token_id
 
 CAPTION_WEIGHT = 0.25
 """Weight of a caption token against one of a short answer, which would drown otherwise."""
@@ -72,6 +73,7 @@ class Batch:
         told: that token.
         option_rows, option_cols: the last token of each option of the multiple-choice questions.
         option_right: whether that option is the answer.
+        second: of a family with a second entrance of the image, what each row asks there, as ids.
     """
 
     ids: torch.Tensor
@@ -90,6 +92,7 @@ class Batch:
     option_rows: torch.Tensor
     option_cols: torch.Tensor
     option_right: torch.Tensor
+    second: tuple[torch.Tensor, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         """The batch with its tensors on a device."""
@@ -179,22 +182,31 @@ AttentionInterface.register(ATTENTION, packed_attention)
 
 
 class Packer:
-    """Turns questions into packed batches for one chat style ("llama" or "chatml")."""
+    """Turns questions into packed batches for one chat style (see ``chats.STYLES``)."""
 
     def __init__(self, backend: Tokenizer, *, style: str) -> None:
         self._backend = backend
-        llama = style == "llama"
-        self._head = "USER: " if llama else f"{TURN}user\n"
-        self._tail = " ASSISTANT:" if llama else f"{END}\n{TURN}assistant\n"
-        self._stop = token_id(backend, EOS if llama else END)
-        self._start = [token_id(backend, BOS)] if llama else []
-        # the head without the token that already stands in the prefix of a row of text
-        self._said = self._head if llama else self._head.removeprefix(TURN)
-        self._head_ids = self._start + self.encode(self._head)
+        self._style = STYLES[style]
+        self._stop = token_id(backend, self._style.stop)
+        self._start = [token_id(backend, token) for token in self._style.start]
+        self._head_ids = self._start + self.encode(self._style.head)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text without special tokens added."""
         return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def arrange(
+        self, index: list[int], rows: list[list[Question]], *, most: int | None = None
+    ) -> tuple[list[int], list[list[Question]]]:
+        """Lays drawn questions out in rows; here as they were drawn.
+
+        Args:
+            index: The scene of each row.
+            rows: Its questions.
+            most: Questions to keep a scene where each needs a row of its own; all if None.
+        """
+        del most
+        return index, rows
 
     def pack(
         self, rows: Sequence[Sequence[Question]], *, slots: int, texts: Sequence[str] = ()
@@ -210,12 +222,14 @@ class Packer:
         flat = [q for row in rows for q in row]
         count = len(rows[0])
         # terse facts end like a prompt does, with a colon, but without naming the assistant
-        tails = [":" if q.label.endswith("/terse") else self._tail for q in flat]
-        asks = [f"\n{q.prompt}{tail}" for q, tail in zip(flat, tails, strict=True)]
+        tails = [":" if q.label.endswith("/terse") else self._style.tail for q in flat]
+        gap = "\n" if texts else self._style.gap
+        asks = [f"{gap}{q.prompt}{tail}" for q, tail in zip(flat, tails, strict=True)]
         prefix = [*self._head_ids, *[0] * slots]
         if texts:
-            asks = [f"{self._said}{texts[i // count]}{ask}" for i, ask in enumerate(asks)]
-            prefix = self._head_ids[:1]
+            head = self._style.head
+            asks = [f"{head}{texts[i // count]}{ask}" for i, ask in enumerate(asks)]
+            prefix = self._start
         says, known = [q.answer for q in flat], [q.told for q in flat]
         ids = self._backend.encode_batch(asks + says + known, add_special_tokens=False)
         pieces = [(ids[i].ids, [*ids[len(flat) + i].ids, self._stop]) for i in range(len(flat))]
@@ -239,7 +253,7 @@ class Packer:
             weights += [CAPTION_WEIGHT if caption else 1.0] * len(say)
             firsts += [True] + [False] * (len(say) - 1)
             # the prompt begins after what precedes it in the segment
-            shift = asks[i].rindex(f"\n{flat[i].prompt}") + 1
+            shift = asks[i].rindex(f"{gap}{flat[i].prompt}") + len(gap)
             if flat[i].told:
                 col = at + _token_at(ids[i], shift + flat[i].asked_at)
                 told += [(row, col, first, token) for token in ids[2 * len(flat) + i].ids]

@@ -6,17 +6,24 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedConfig
 
 NOTICE = "Nothing about the minis is evidence about LLaVA."
 
 
 def save_checkpoint(
-    folder: Path, *, model: Any, parts: tuple[Any, ...], card: Mapping[str, Any], log: Path | None
+    folder: Path,
+    *,
+    model: Any,
+    parts: tuple[Any, ...],
+    card: Mapping[str, Any],
+    log: Path | None,
+    write: Callable[[Any, Path], None] | None = None,
 ) -> None:
     """Saves a checkpoint so that readers see the old one or the new one, never a mixture.
 
@@ -26,15 +33,21 @@ def save_checkpoint(
         parts: processors, image processors and tokenizers to save beside it.
         card: facts for the model card; sha256, parameters and bytes are added.
         log: the training log to keep, if any.
+        write: writes weights and configs of a model that has no `save_pretrained`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        for config in (model.config, getattr(model.config, "text_config", None)):
-            if config is not None:
+        for name in ("", "text_config", "vision_config"):
+            config = getattr(model.config, name, None) if name else model.config
+            if isinstance(config, PreTrainedConfig):
                 # Where a part was loaded from is a path on the machine that trained it.
                 config._name_or_path = ""
-        model.to(torch.bfloat16).save_pretrained(temporary)
+        model.to(torch.bfloat16)
+        if write is not None:
+            write(model, temporary)
+        else:
+            model.save_pretrained(temporary)
         for part in parts:
             part.save_pretrained(temporary)
         if log is not None and log.exists():
@@ -45,8 +58,11 @@ def save_checkpoint(
             "bytes": weights.stat().st_size,
             "sha256": file_digest(weights),
         }
+        if others := sorted(temporary.glob("*/*.safetensors")):
+            names = {path.relative_to(temporary).as_posix(): path for path in others}
+            full["others"] = {name: file_digest(path) for name, path in names.items()}
         write_card(temporary, full)
-        for path in (temporary, *temporary.iterdir()):
+        for path in (temporary, *temporary.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
         if folder.exists():
             retired = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-old-"))
@@ -94,6 +110,7 @@ def _readme(card: Mapping[str, Any]) -> str:
         f"| steps, seed | {card['steps']}, {card['seed']} |",
         f"| minutes (one core) | {card['minutes']} |",
         f"| sha256 of model.safetensors | `{card['sha256']}` |",
+        *(f"| sha256 of {name} | `{sha}` |" for name, sha in card.get("others", {}).items()),
         "",
     ]
     tables = dict(card.get("tables", {}))
@@ -124,4 +141,8 @@ def to_shipped(model: Any) -> Any:
     """
     for parameter in model.parameters():
         parameter.data = parameter.data.to(torch.bfloat16)
+    rationale = getattr(getattr(model, "model", None), "rationale", None)
+    if rationale is not None:
+        # A reload keeps the rounded weights of this branch in float32.
+        rationale.float()
     return model.eval()

@@ -33,7 +33,8 @@ from ipllvm_spec.mini.recipe.classifiers import (
 from ipllvm_spec.mini.recipe.device import training_device
 from ipllvm_spec.mini.recipe.evaluate import language_accuracy
 from ipllvm_spec.mini.recipe.language import train_language_model
-from ipllvm_spec.mini.recipe.llvms import PLANS, train_llvm
+from ipllvm_spec.mini.recipe.llvms import train_llvm
+from ipllvm_spec.mini.recipe.plans import PLANS
 from ipllvm_spec.mini.recipe.progress import Meter
 from ipllvm_spec.mini.recipe.saving import save_checkpoint, to_shipped
 from ipllvm_spec.mini.recipe.texts import tune_texts

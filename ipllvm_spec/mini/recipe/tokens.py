@@ -75,13 +75,14 @@ def wrap(backend: Tokenizer, *, style: str) -> PreTrainedTokenizerFast:
 
     Args:
         backend: the trained tokenizer; it is copied.
-        style: "llama" (begins with <s>, ends with </s>), "chatml" (ends with <|im_end|>) or "tower"
+        style: "llama" (begins with <s>, ends with </s>), "chatml" (ends with <|im_end|>), "meteor"
+            (as "llama", without a template, and with the image's token already in) or "tower"
             (captions between <s> and <|im_end|>, padded on the right; CLIPTextModel takes an end
             token of id 2, which is ours, for a config of its early days and pools elsewhere).
     """
     copy = Tokenizer.from_str(backend.to_str())
     bos, end = copy.token_to_id(BOS), copy.token_to_id(END)
-    if style == "llama":
+    if style in ("llama", "meteor"):
         copy.post_processor = processors.TemplateProcessing(
             single=f"{BOS} $A", pair=f"{BOS} $A $B", special_tokens=[(BOS, bos)]
         )
@@ -89,12 +90,12 @@ def wrap(backend: Tokenizer, *, style: str) -> PreTrainedTokenizerFast:
         copy.post_processor = processors.TemplateProcessing(
             single=f"{BOS} $A {END}", special_tokens=[(BOS, bos), (END, end)]
         )
-    template = {"llama": LLAMA_TEMPLATE, "chatml": CHATML_TEMPLATE, "tower": None}[style]
+    template = {"llama": LLAMA_TEMPLATE, "chatml": CHATML_TEMPLATE}.get(style)
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=copy,
         pad_token=PAD,
         bos_token=None if style == "chatml" else BOS,
-        eos_token=EOS if style == "llama" else END,
+        eos_token=EOS if style in ("llama", "meteor") else END,
         extra_special_tokens={"image_token": IMAGE},
         padding_side="right" if style == "tower" else "left",
         model_max_length=48 if style == "tower" else 2048,

@@ -18,10 +18,10 @@ class Places(threading.local):
     """Which positions of the prompt that this thread reads are visual; None in decoding.
 
     Attributes:
-        index: Row and column indices, each (n,) int64.
+        mask: (batch, length, 1) bool.
     """
 
-    index: tuple[torch.Tensor, ...] | None = None
+    mask: torch.Tensor | None = None
 
 
 class PositionLinear(nn.Linear):
@@ -63,11 +63,14 @@ class PositionLinear(nn.Linear):
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - as in nn.Linear
         """Returns (batch, length, out) of (batch, length, width)."""
         output = super().forward(input)
-        index = self._places.index
-        if index is None:
+        mask = self._places.mask
+        if mask is None:
             return output
-        added = self.up(self._added[0](input[index])) * self._scale
-        return output.index_put(index, output[index] + added)
+        # Nearly all places of a prompt are visual, so picking them out would cost more than it
+        # spares, above all in training. Elsewhere exactly zero is added.
+        low = self._added[0](input) * self._scale
+        added: torch.Tensor = self.up(low.where(mask, 0))
+        return output + added
 
 
 class RationaleBranch(nn.Module):
@@ -156,6 +159,11 @@ class MeteorModel(nn.Module):
         """Dtype of everything but the rationale branch, which computes in float32."""
         return self.lm_head.weight.dtype
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.lm_head.weight.device
+
     def get_decoder(self) -> Any:
         """Returns the language model without its head."""
         return self.model.language_model
@@ -173,11 +181,11 @@ class MeteorModel(nn.Module):
     @contextmanager
     def seeing(self, visual: torch.Tensor) -> Iterator[None]:
         """Adds the low-rank weights at the (batch, length) places that are true, in this thread."""
-        self._places.index = torch.nonzero(visual, as_tuple=True)
+        self._places.mask = visual[..., None]
         try:
             yield
         finally:
-            self._places.index = None
+            self._places.mask = None
 
 
 def _projector(width: int, out: int) -> nn.Sequential:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL.Image import Image
@@ -32,6 +33,20 @@ _TEMPLATE = (
     f"{END}{{{{ '\\n' }}}}{{% endfor %}}"
     f"{{% if add_generation_prompt %}}{TURN}assistant{{{{ '\\n' }}}}{{% endif %}}"
 )
+
+
+def rationale_prompt(tokenizer: Any, asked: str, count: int) -> str:
+    """Returns what the Mamba reads.
+
+    Args:
+        tokenizer: Has ``bos_token`` and ``eos_token``.
+        asked: The question, after ``<image>`` where there is one.
+        count: Rationale vectors per prompt.
+    """
+    return (
+        f"{tokenizer.bos_token}{TURN}user\n{asked}{END}\n"
+        f"{TURN}rationale\n{RATIONALE * count}{END}\n{tokenizer.eos_token}"
+    )
 
 
 class MeteorPrompts(PromptEncoder):
@@ -86,13 +101,8 @@ class MeteorPrompts(PromptEncoder):
         encoded = super().encode(prompt, image, chat=chat)
         if not chat:
             return encoded
-        shown = IMAGE if image is not None else ""
-        ids = torch.tensor(
-            self._token_ids(
-                f"{self.tokenizer.bos_token}{TURN}user\n{shown}{prompt}{END}\n"
-                f"{TURN}rationale\n{RATIONALE * self._count}{END}\n{self.tokenizer.eos_token}"
-            )
-        )
+        asked = (IMAGE if image is not None else "") + prompt
+        ids = torch.tensor(self._token_ids(rationale_prompt(self.tokenizer, asked, self._count)))
         if any(
             int((part == self._rationale).sum()) != self._count for part in (ids, encoded.input_ids)
         ):

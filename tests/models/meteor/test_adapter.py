@@ -73,7 +73,7 @@ def test_low_rank_weights_act_at_their_places_only():
     x, at = torch.randn(2, 4, 6), torch.tensor([[0, 1, 1, 0], [0, 0, 0, 1]]).bool()
     plain = nn.functional.linear(x, layer.weight)
     assert torch.equal(layer(x), plain)
-    places.index = torch.nonzero(at, as_tuple=True)
+    places.mask = at[..., None]
     changed = layer(x)
     assert torch.equal(changed[~at], plain[~at])
     added = x[at] @ layer.down.weight.T @ layer.up.weight.T * 0.5
