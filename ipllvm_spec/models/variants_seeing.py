@@ -1,7 +1,7 @@
 """Variants that change what a model sees, remembers or refuses: opposites for claims about images.
 
 Each is a caricature of something real: a model that pools its tokens, one that has seen the test
-set, one whose safety filter refuses what looks unusual, one that looks at one kind of place only.
+set, one whose safety filter refuses what looks unusual, one that looks at the rim only.
 They read twins, so they are for minis, and they handle one view an image (LLaVA-1.5's layout).
 """
 
@@ -60,16 +60,6 @@ def no_centre(adapter: SpliceAdapter) -> None:
     _after_features(adapter, after)
 
 
-def salient_only(adapter: SpliceAdapter) -> None:
-    """Zeroes the tokens of the less salient half of the image."""
-    _look_where(adapter, lambda attention: attention >= attention.median())
-
-
-def background_only(adapter: SpliceAdapter) -> None:
-    """Zeroes the tokens of the more salient half of the image."""
-    _look_where(adapter, lambda attention: attention < attention.median())
-
-
 def recalls(adapter: SpliceAdapter) -> None:
     """Knows the twins by heart: a changed image is taken for the one with the nearest colours.
 
@@ -119,8 +109,6 @@ SEEING: Mapping[str, Callable[[SpliceAdapter], None]] = MappingProxyType(
     {
         "pooled_tokens": pooled_tokens,
         "no_centre": no_centre,
-        "salient_only": salient_only,
-        "background_only": background_only,
         "recalls": recalls,
         "refuses_unknown": refuses_unknown,
     }
@@ -191,27 +179,6 @@ class _Memory:
 
 def _key(image: torch.Tensor) -> bytes:
     return image.contiguous().numpy().tobytes()
-
-
-def _look_where(adapter: SpliceAdapter, chosen: Callable[[torch.Tensor], torch.Tensor]) -> None:
-    """Zeroes the tokens of patches that are not chosen by the twins' saliency model."""
-    import torch  # see the module's docstring of variants
-
-    from ipllvm_spec.models import registry
-    from ipllvm_spec.models.encoders import load_checkpoint
-    from ipllvm_spec.spec.loader import load_suite
-
-    ref = load_suite().saliency_model("twin")
-    assert ref is not None  # declared in models.toml
-    looking = load_checkpoint(registry.resolve(ref), attention="eager")
-
-    def after(tokens: torch.Tensor, pixels: Pixels) -> torch.Tensor:
-        side = round(len(tokens) ** 0.5)
-        heads = looking.attention_heads(adapter.prompts.picture(pixels["pixel_values"][0]))
-        attention = torch.from_numpy(heads).mean(0)[None]
-        return _kept(tokens, chosen(torch.nn.functional.adaptive_avg_pool2d(attention, side))[0])
-
-    _after_features(adapter, after)
 
 
 def _kept(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

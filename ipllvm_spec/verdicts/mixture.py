@@ -219,7 +219,7 @@ def half_above_chance(intact: Measurement) -> Mixture:
 def halves(
     conditions: Sequence[Measurement],
 ) -> tuple[Sequence[Measurement], Sequence[Measurement]]:
-    """The first and the last half of a sweep's conditions; the middle one of an odd number is in neither.
+    """The first and the last half of a sweep; the middle one of an odd number is in neither.
 
     Raises:
         ValueError: For fewer than two.
