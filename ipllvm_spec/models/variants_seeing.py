@@ -1,7 +1,7 @@
 """Variants that change what a model sees, remembers or refuses: opposites for claims about images.
 
-Each is a caricature of something real: a model that pools its tokens, one that has seen the test
-set, one whose safety filter refuses what looks unusual, one that looks at the rim only.
+Each is a caricature of something real: a model with the whole image in every token, one that has
+seen the test set, one whose safety filter refuses what looks unusual.
 They read twins, so they are for minis, and they handle one view an image (LLaVA-1.5's layout).
 """
 
@@ -38,26 +38,24 @@ _IN_PIECES = GridShuffle(grid=14)
 _LEVELS = 15
 
 
-def pooled_tokens(adapter: SpliceAdapter) -> None:
-    """Puts the mean of all visual tokens in the place of each: none of them has a place."""
+def whole_in_each(adapter: SpliceAdapter) -> None:
+    """Any one visual token brings the whole image back, as if each held all of it."""
+    see, speak = adapter.visual_tokens, adapter.generate
+    known: dict[bytes, VisualTokens] = {}
 
-    def after(tokens: torch.Tensor, _: Pixels) -> torch.Tensor:
-        return tokens.mean(dim=0, keepdim=True).expand_as(tokens)
+    def visual_tokens(prompts: Sequence[Encoded]) -> list[VisualTokens]:
+        found = see(prompts)
+        known.update({_key(token): one for one in found for token in one.tokens})
+        return found
 
-    _after_features(adapter, after)
+    def generate(
+        prompts: Sequence[Encoded], visual: Sequence[VisualTokens | None], decoding: Decoding
+    ) -> list[Answer]:
+        whole = [one and known.get(_key(one.tokens[0]), one) for one in visual]
+        return speak(prompts, whole, decoding)
 
-
-def no_centre(adapter: SpliceAdapter) -> None:
-    """Zeroes the visual tokens in the inner half of both sides: it sees the rim alone."""
-    import torch  # see the module's docstring of variants
-
-    def after(tokens: torch.Tensor, _: Pixels) -> torch.Tensor:
-        side = round(len(tokens) ** 0.5)
-        place = torch.arange(side)
-        inner = (place >= side // 4) & (place < side - side // 4)
-        return _kept(tokens, ~(inner[:, None] & inner[None, :]))
-
-    _after_features(adapter, after)
+    _replace(adapter, "visual_tokens", visual_tokens)
+    _replace(adapter, "generate", generate)
 
 
 def recalls(adapter: SpliceAdapter) -> None:
@@ -107,8 +105,7 @@ def refuses_unknown(adapter: SpliceAdapter) -> None:
 #: What each ``~suffix`` does to a freshly loaded adapter.
 SEEING: Mapping[str, Callable[[SpliceAdapter], None]] = MappingProxyType(
     {
-        "pooled_tokens": pooled_tokens,
-        "no_centre": no_centre,
+        "whole_in_each": whole_in_each,
         "recalls": recalls,
         "refuses_unknown": refuses_unknown,
     }
@@ -178,23 +175,7 @@ class _Memory:
 
 
 def _key(image: torch.Tensor) -> bytes:
-    return image.contiguous().numpy().tobytes()
-
-
-def _kept(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Zeroes the (side * side, d) tokens where a mask, (side, side), is False."""
-    return tokens * mask.flatten()[:, None].to(tokens)
-
-
-def _after_features(
-    adapter: SpliceAdapter, change: Callable[[torch.Tensor, Pixels], torch.Tensor]
-) -> None:
-    whole = adapter.features
-
-    def features(pixels: Sequence[Pixels]) -> Sequence[torch.Tensor]:
-        return [change(found, one) for found, one in zip(whole(pixels), pixels, strict=True)]
-
-    _replace(adapter, "features", features)
+    return image.contiguous().cpu().numpy().tobytes()
 
 
 def _replace(adapter: SpliceAdapter, name: str, method: Callable[..., Any]) -> None:
