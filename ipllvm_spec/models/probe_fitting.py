@@ -69,8 +69,8 @@ def fit_checkpoint(
 ) -> Fitted:
     """Fits a probe on an encoder and writes both as a checkpoint of their own.
 
-    Images are decoded as they are encoded, a batch at a time; their embeddings stay in memory, in
-    float64 while the probe is fitted (16 bytes times width an image).
+    Images are decoded as they are encoded, a batch at a time; their embeddings stay in memory, and
+    fitting takes up to 28 bytes times their width for each image.
 
     Args:
         model: A key of models.toml, a folder, or a locked hub id.
