@@ -6,8 +6,6 @@ the same limits. Cuts of the benchmarks keep them quick, where the effect is lar
 
 from __future__ import annotations
 
-import pytest
-
 from tests.suite.test_checks_can_fail import outcomes
 
 #: Variants of mini-llava by what is decided on them.
