@@ -165,7 +165,7 @@ class Search(Frozen):
         examples: How many interventions are tried.
         items: Units on which each is tried, in one engine call; disjoint from the confirmation.
         spans: For permute_tokens: equal contiguous spans of tokens whose order is searched for.
-        finds: Drop on those units, in points, beyond which an intervention is a find.
+        finds: Drop on those units, in points, beyond which an intervention is shrunk as a find.
     """
 
     examples: PerProfile

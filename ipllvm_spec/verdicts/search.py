@@ -126,23 +126,25 @@ class WorstSearch:
         """Confirms the smallest and the costliest find on held-out units and decides.
 
         Two frozen interventions share ``alpha`` (Bonferroni). A smallest find is the easiest to
-        read, a costliest one the easiest to confirm.
+        read, a costliest one the easiest to confirm. What is beyond the limit without being a
+        find is confirmed as well: nothing passes that looked worse than the limit allows.
         """
-        violations = {key: value for key, value in self._values.items() if value > self._finds}
+        assert limit.at_most is not None  # judge_worst says so to the user
+        violations = {key: value for key, value in self._values.items() if value > limit.at_most}
         candidates = []
         if violations:
             worst = max(violations, key=lambda key: violations[key])
             candidates = list(dict.fromkeys([self._smallest or worst, worst]))
         else:
             verdict = judge_worst(
-                self._report(None), None, limit, n_total=self._intact.n_total, alpha=alpha
+                self._report(None, limit), None, limit, n_total=self._intact.n_total, alpha=alpha
             )
             return verdict, (self.comparison(),)
         for candidate in candidates:
             other = self._measure(candidate)
             comparison = Comparison(self._intact, other)
             verdict = judge_worst(
-                self._report(candidate),
+                self._report(candidate, limit),
                 self._held_out(other),
                 limit,
                 n_total=self._intact.n_total,
@@ -173,13 +175,14 @@ class WorstSearch:
             self._value(drawn)
             self._random_tries += 1
 
-    def _report(self, found: Intervention | None) -> Search:
+    def _report(self, found: Intervention | None, limit: Limit) -> Search:
         values = self._values
+        most = limit.at_most or 0.0
         value = values[found] if found is not None else max(values.values(), default=None)
         return Search(
             tries=len(values),
             random_tries=self._random_tries,
-            violations=sum(value > self._finds for value in values.values()),
+            violations=sum(value > most for value in values.values()),
             units=self._units,
             value=value,
             found="" if found is None else repr(found),

@@ -129,6 +129,20 @@ def test_a_find_that_does_not_hold_elsewhere_is_no_failure(case):
     assert "not confirmed" in verdict.reason
 
 
+def test_what_looks_worse_than_the_limit_is_measured_elsewhere_although_it_is_no_find(case):
+    """Between the limit and what is shrunk as a find nothing passes on the search units alone."""
+    limit, finds = case.claim.limit.at_most, case.claim.search.finds
+    hits = np.random.default_rng(5).random(N)[: case.claim.search.items]
+    shares = np.linspace(0, 1, 101)
+    share = next(s for s in shares if limit < 100 * (hits < s).mean() <= finds)
+    model = Model(lambda order: share)
+    verdict = decide(case, model)
+
+    assert verdict.outcome is not Outcome.PASS
+    assert verdict.details["search"]["violations"] > 0
+    assert any(start > 0 for start, _ in model.asked)
+
+
 def test_the_same_search_tries_the_same_orders(case):
     """Derandomised: a rerun finds the stored answers again, and the same order."""
     first, second = (decide(case, Model(lambda order: 0.3 * (order[3] == 0))) for _ in range(2))
