@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from ipllvm_spec.strategies import grid_shuffles
-from ipllvm_spec.verdicts.mixture import mean_of
+from ipllvm_spec.verdicts.mixture import halves, mean_of
 
 
 @pytest.mark.claim("grid_shuffle.structure_is_dispensable")
@@ -16,14 +16,22 @@ def test_structure_is_dispensable(case, measure, verdict):
 @pytest.mark.claim("grid_shuffle.finer_hurts_more")
 def test_finer_hurts_more(case, measure, verdict):
     """Item by item, the coarser half of the grid sizes leaves more than the finer half."""
-    half = len(case.sweep) // 2
-    scores = [measure(case, grid) for grid in case.sweep]
-    verdict.contrast(mean_of(scores[:half]), mean_of(scores[-half:]))
+    coarse, fine = halves([measure(case, grid) for grid in case.sweep])
+    verdict.contrast(mean_of(coarse), mean_of(fine))
 
 
 @pytest.mark.claim("grid_shuffle.larger_than_llava")
 def test_larger_than_llava(case, measure, verdict):
     """One model loses more to the same shuffled images than another."""
+    other, shuffle = case.reference(), case.claim.intervention
+    verdict.drop_difference(
+        (measure(case), measure(case, shuffle)), (measure(other), measure(other, shuffle))
+    )
+
+
+@pytest.mark.claim("grid_shuffle.larger_than_next")
+def test_larger_than_next(case, measure, verdict):
+    """The same against a third model, which cuts large images into tiles."""
     other, shuffle = case.reference(), case.claim.intervention
     verdict.drop_difference(
         (measure(case), measure(case, shuffle)), (measure(other), measure(other, shuffle))

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 
 from ipllvm_spec.strategies import patch_drops
-from ipllvm_spec.verdicts.mixture import area, mean_of, retained
+from ipllvm_spec.verdicts.mixture import area, half_above_chance, mean_of
 
 
 @pytest.mark.claim("occlusion.half_remains")
 def test_half_remains(case, measure, verdict):
     """Averaged over the ratios, at least half of the score above chance is kept."""
     hidden = mean_of([measure(case, mask) for mask in case.sweep])
-    verdict.contrast(hidden, retained(measure(case), share=0.5))
+    verdict.contrast(hidden, half_above_chance(measure(case)))
 
 
 @pytest.mark.claim("occlusion.salient_hurts_most")

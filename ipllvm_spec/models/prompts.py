@@ -14,7 +14,6 @@ from typing import Any
 import torch
 import transformers
 from PIL.Image import Image
-from PIL.Image import fromarray as from_array
 
 from ipllvm_spec.errors import ModelError
 from ipllvm_spec.models.base import Encoded
@@ -109,17 +108,6 @@ class PromptEncoder:
             n_visual=count,
             grid=self._grid(pixels),
         )
-
-    def picture(self, pixels: torch.Tensor) -> Image:
-        """Undoes the processor's scaling and normalisation of one view.
-
-        Args:
-            pixels: (3, h, w), of ``Encoded.pixels``.
-        """
-        mean = torch.tensor(self._processor.image_mean)[:, None, None]
-        std = torch.tensor(self._processor.image_std)[:, None, None]
-        values = ((pixels.float().cpu() * std + mean) * 255).round().clamp(0, 255).byte()
-        return from_array(values.permute(1, 2, 0).numpy())
 
     def _render(self, prompt: str, *, with_image: bool) -> str:
         content: list[dict[str, str]] = [{"type": "image"}] if with_image else []

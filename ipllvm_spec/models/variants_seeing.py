@@ -1,7 +1,7 @@
 """Variants that change what a model sees, remembers or refuses: opposites for claims about images.
 
-Each is a caricature of something real: a model that pools its tokens, one that has seen the test
-set, one whose safety filter refuses what looks unusual, one that looks at one kind of place only.
+Each is a caricature of something real: a model with the whole image in every token, one that has
+seen the test set, one whose safety filter refuses what looks unusual.
 They read twins, so they are for minis, and they handle one view an image (LLaVA-1.5's layout).
 """
 
@@ -38,36 +38,24 @@ _IN_PIECES = GridShuffle(grid=14)
 _LEVELS = 15
 
 
-def pooled_tokens(adapter: SpliceAdapter) -> None:
-    """Puts the mean of all visual tokens in the place of each: none of them has a place."""
+def whole_in_each(adapter: SpliceAdapter) -> None:
+    """Any one visual token brings the whole image back, as if each held all of it."""
+    see, speak = adapter.visual_tokens, adapter.generate
+    known: dict[bytes, VisualTokens] = {}
 
-    def after(tokens: torch.Tensor, _: Pixels) -> torch.Tensor:
-        return tokens.mean(dim=0, keepdim=True).expand_as(tokens)
+    def visual_tokens(prompts: Sequence[Encoded]) -> list[VisualTokens]:
+        found = see(prompts)
+        known.update({_key(token): one for one in found for token in one.tokens})
+        return found
 
-    _after_features(adapter, after)
+    def generate(
+        prompts: Sequence[Encoded], visual: Sequence[VisualTokens | None], decoding: Decoding
+    ) -> list[Answer]:
+        whole = [one and known.get(_key(one.tokens[0]), one) for one in visual]
+        return speak(prompts, whole, decoding)
 
-
-def no_centre(adapter: SpliceAdapter) -> None:
-    """Zeroes the visual tokens in the inner half of both sides: it sees the rim alone."""
-    import torch  # see the module's docstring of variants
-
-    def after(tokens: torch.Tensor, _: Pixels) -> torch.Tensor:
-        side = round(len(tokens) ** 0.5)
-        place = torch.arange(side)
-        inner = (place >= side // 4) & (place < side - side // 4)
-        return _kept(tokens, ~(inner[:, None] & inner[None, :]))
-
-    _after_features(adapter, after)
-
-
-def salient_only(adapter: SpliceAdapter) -> None:
-    """Zeroes the tokens of the less salient half of the image."""
-    _look_where(adapter, lambda attention: attention >= attention.median())
-
-
-def background_only(adapter: SpliceAdapter) -> None:
-    """Zeroes the tokens of the more salient half of the image."""
-    _look_where(adapter, lambda attention: attention < attention.median())
+    _replace(adapter, "visual_tokens", visual_tokens)
+    _replace(adapter, "generate", generate)
 
 
 def recalls(adapter: SpliceAdapter) -> None:
@@ -117,10 +105,7 @@ def refuses_unknown(adapter: SpliceAdapter) -> None:
 #: What each ``~suffix`` does to a freshly loaded adapter.
 SEEING: Mapping[str, Callable[[SpliceAdapter], None]] = MappingProxyType(
     {
-        "pooled_tokens": pooled_tokens,
-        "no_centre": no_centre,
-        "salient_only": salient_only,
-        "background_only": background_only,
+        "whole_in_each": whole_in_each,
         "recalls": recalls,
         "refuses_unknown": refuses_unknown,
     }
@@ -190,44 +175,7 @@ class _Memory:
 
 
 def _key(image: torch.Tensor) -> bytes:
-    return image.contiguous().numpy().tobytes()
-
-
-def _look_where(adapter: SpliceAdapter, chosen: Callable[[torch.Tensor], torch.Tensor]) -> None:
-    """Zeroes the tokens of patches that are not chosen by the twins' saliency model."""
-    import torch  # see the module's docstring of variants
-
-    from ipllvm_spec.models import registry
-    from ipllvm_spec.models.encoders import load_checkpoint
-    from ipllvm_spec.spec.loader import load_suite
-
-    ref = load_suite().saliency_model("twin")
-    assert ref is not None  # declared in models.toml
-    looking = load_checkpoint(registry.resolve(ref), attention="eager")
-
-    def after(tokens: torch.Tensor, pixels: Pixels) -> torch.Tensor:
-        side = round(len(tokens) ** 0.5)
-        heads = looking.attention_heads(adapter.prompts.picture(pixels["pixel_values"][0]))
-        attention = torch.from_numpy(heads).mean(0)[None]
-        return _kept(tokens, chosen(torch.nn.functional.adaptive_avg_pool2d(attention, side))[0])
-
-    _after_features(adapter, after)
-
-
-def _kept(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Zeroes the (side * side, d) tokens where a mask, (side, side), is False."""
-    return tokens * mask.flatten()[:, None].to(tokens)
-
-
-def _after_features(
-    adapter: SpliceAdapter, change: Callable[[torch.Tensor, Pixels], torch.Tensor]
-) -> None:
-    whole = adapter.features
-
-    def features(pixels: Sequence[Pixels]) -> Sequence[torch.Tensor]:
-        return [change(found, one) for found, one in zip(whole(pixels), pixels, strict=True)]
-
-    _replace(adapter, "features", features)
+    return image.contiguous().cpu().numpy().tobytes()
 
 
 def _replace(adapter: SpliceAdapter, name: str, method: Callable[..., Any]) -> None:

@@ -38,8 +38,8 @@ def intact_vs_other(record: Record) -> bytes:
     """Draws a record: intact against other per benchmark, and the estimate against its limit.
 
     Left: the published metric in percent of the benchmark's scale, intact (round) and under the
-    intervention (diamond), with chance as a tick. Right: the statistic with its bounds; the side
-    of the limit on which the claim fails is shaded.
+    intervention (diamond), with chance as a tick and the blind score as a cross. Right: the
+    statistic with its bounds; the side of the limit on which the claim fails is shaded.
 
     Args:
         record: Any record; missing values leave their marks out.
@@ -90,9 +90,11 @@ def _draw_scores(axes: Axes, record: Record) -> None:
     parts = record.measured
     for row, part in enumerate(parts):
         intact, other = percent(part.intact, part.scale), percent(part.other, part.scale)
-        chance = percent(part.chance, part.scale)
+        chance, blind = percent(part.chance, part.scale), percent(part.blind, part.scale)
         if chance is not None:
             axes.plot([chance] * 2, [row - 0.3, row + 0.3], color=MUTED, lw=1.4, zorder=1)
+        if blind is not None:
+            axes.plot(blind, row, "x", color=INK, ms=6, mew=1.4, zorder=3)
         if intact is not None and other is not None:
             axes.plot([intact, other], [row, row], color="#BBBBBB", lw=2.5, zorder=2)
         if intact is not None:
@@ -106,7 +108,8 @@ def _draw_scores(axes: Axes, record: Record) -> None:
     axes.set_xlabel(f"score, % of the benchmark's scale, {record.mode} mode")
     axes.grid(axis="x", color="#E6E6E6", lw=0.6)
     axes.set_axisbelow(True)
-    _legend(axes, first_side(record), compared_with(record))
+    shown = any(part.blind is not None for part in parts)
+    _legend(axes, first_side(record), compared_with(record), blind=shown)
 
 
 def _label(axes: Axes, part: Measured, row: int) -> None:
@@ -136,17 +139,19 @@ def _label(axes: Axes, part: Measured, row: int) -> None:
         )
 
 
-def _legend(axes: Axes, first: str, other: str) -> None:
+def _legend(axes: Axes, first: str, other: str, *, blind: bool) -> None:
     marks = [
         Line2D([], [], marker="o", color=INTACT, lw=0, ms=6, label=first),
         Line2D([], [], marker="D", color=OTHER, lw=0, ms=5, label=other),
         Line2D([], [], marker="|", color=MUTED, lw=0, ms=9, mew=1.4, label="chance"),
     ]
+    if blind:
+        marks.append(Line2D([], [], marker="x", color=INK, lw=0, ms=5, mew=1.4, label="blind"))
     axes.legend(
         handles=marks,
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
-        ncols=3,
+        ncols=len(marks),
         frameon=False,
         borderaxespad=0.1,
         handletextpad=0.3,

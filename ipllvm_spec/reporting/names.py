@@ -188,10 +188,11 @@ def metric_text(record: Record, part: Measured) -> str:
         return f"{part.benchmark} unscored: no judge (source {part.source or 'unknown'})"
     chance = f", chance {score_text(part.chance, part.scale)}" if part.chance is not None else ""
     notes = "".join(f"; {note}" for note in lost_notes(part, other=other))
+    blind = f", blind {score_text(part.blind, part.scale)}" if part.blind is not None else ""
     by = "" if part.scored_by == "rule" else f", scored by {part.scored_by}"
     return (
         f"{part.benchmark} {first_side(record)} {score_text(part.intact, part.scale)} -> "
-        f"{other} {score_text(part.other, part.scale)} of {part.scale:g}{chance} "
+        f"{other} {score_text(part.other, part.scale)} of {part.scale:g}{blind}{chance} "
         f"({part.n} of {part.n_total} units, source {part.source or 'unknown'}{by})"
         f"{notes}"
     )

@@ -187,6 +187,8 @@ def _table1_block(parts: Sequence[Measured]) -> Table:
         ("delta", [_delta(part.intact, part.other) for part in parts]),
     ):
         table.add_row("", name, *(number(value, decimals=2) for value in values))
+    if any(part.blind is not None for part in parts):
+        table.add_row("", "blind", *(number(part.blind, decimals=2) for part in parts))
     if any(part.scored_by != "rule" for part in parts):
         # One word: the judge's name stands under the verdicts and in the record.
         table.add_row("", "scored by", *(part.scored_by.partition(" ")[0] for part in parts))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ipllvm_spec.errors import SpecError, nearest
 from ipllvm_spec.spec.cases import split_ref
-from ipllvm_spec.spec.interventions import INTERVENTIONS
 from ipllvm_spec.spec.reference_checks import check_against
 from ipllvm_spec.spec.references import glob_matches
 from ipllvm_spec.spec.schema import (
@@ -86,14 +85,14 @@ def _check_profiles(suite: Suite) -> None:
             _known("model", model, suite.models, f"{where}.encoders")
         for name in profile.one_benchmark:
             _known("benchmark", name, suite.benchmarks, f"{where}.one_benchmark")
-        for control in profile.controls or ():
-            _known("intervention", control, INTERVENTIONS, f"{where}.controls")
+        named = [*suite.properties, *suite.claims]
+        for name in profile.leaves_out:
+            _known("property or claim", name, named, f"{where}.leaves_out")
         check_levels(profile.levels, f"{where}.levels")
         for model, properties in profile.scope:
             _known("model", model, profile.models, f"{where}.scope")
             for name in properties:
-                known = [*suite.properties, *suite.claims]
-                _known("property or claim", name, known, f"{where}.scope.{model}")
+                _known("property or claim", name, named, f"{where}.scope.{model}")
 
 
 def _check_names(suite: Suite, claim: Claim, where: str) -> None:

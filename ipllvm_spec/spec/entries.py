@@ -124,7 +124,8 @@ class Profile(Frozen):
             language models would only skip them, and the other way round.
         units: Cut to the first units of the seeded order; None measures all.
         max_repeats: Cap on the repeats of every claim; None runs what the claim declares.
-        controls: Names of the control interventions that are measured; None for all.
+        leaves_out: Properties, or single claims, that are not decided, also on models that the
+            user names.
         one_benchmark: Measure each claim on one benchmark: the first of these that the claim
             declares, else the claim's first. Empty measures all.
         mode: Protocol mode of the benchmarks, unless a claim declares its own.
@@ -140,7 +141,7 @@ class Profile(Frozen):
     encoders: tuple[str, ...] = ()
     units: int | None = Field(default=None, ge=1)
     max_repeats: int | None = Field(default=None, ge=1)
-    controls: tuple[str, ...] | None = None
+    leaves_out: tuple[str, ...] = ()
     one_benchmark: tuple[str, ...] = ()
     mode: Mode = "standard"
     levels: tuple[tuple[str, tuple[Any, ...]], ...] = ()

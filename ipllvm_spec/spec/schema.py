@@ -259,6 +259,11 @@ class Claim(Frozen):
         return self.mini_sweep if mini and self.mini_sweep else self.sweep
 
     @property
+    def drawn(self) -> bool:
+        """Whether a figure shows its measured values, so that they must be whole ones."""
+        return any(name.startswith("figure") for name in self.feeds)
+
+    @property
     def about_encoders(self) -> bool:
         """Whether it is about vision encoders: what one can do is among its needs."""
         return not ENCODER_CAPABILITIES.isdisjoint(self.property_needs)

@@ -123,6 +123,8 @@ class Suite:
         if units is not None and units < 1:
             raise UsageError(f"--units {units} measures nothing", "give at least 1")
         folders = self._folders(benchmarks)
+        if not {claim.id, claim.property_id}.isdisjoint(chosen.leaves_out):
+            return ()
         wanted = [name for name in claim.benchmarks if not folders or name in folders]
         picked = _pick(wanted, chosen)
         chosen_mode = claim.mode or mode or chosen.mode
@@ -186,12 +188,6 @@ class Suite:
                 f"{len(group)}: the options or profile '{profile.name}' leave out "
                 + ", ".join(left_out)
             )
-        controls = [part.control for part in (claim, *map(self.claim, claim.requires))]
-        for control in controls:
-            steps = control.steps() if control is not None else ()
-            for step in steps:
-                if profile.controls is not None and step.name not in profile.controls:
-                    return f"profile '{profile.name}' does not measure the control {step.name}"
         return ""
 
     def _own_look(self, claim: Claim, ref: str, sources: Sequence[Source]) -> str:
@@ -205,10 +201,10 @@ class Suite:
 
 def _own(claim: Claim, profile: Profile) -> tuple[str, ...]:
     """Returns the models of a profile that a claim is decided on."""
-    if claim.about_encoders:
-        return profile.encoders
     scope = dict(profile.scope)
     names = {claim.property_id, claim.id}
+    if claim.about_encoders:
+        return profile.encoders
     known = ((model, scope.get(model)) for model in profile.models)
     return tuple(model for model, only in known if only is None or not names.isdisjoint(only))
 

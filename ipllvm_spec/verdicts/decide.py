@@ -28,10 +28,12 @@ class Decision:
     Attributes:
         verdict: What was decided, guards included.
         comparisons: One per benchmark, those included that could not be scored.
+        guards: What the required claims compare: the intact model with one that is blind.
     """
 
     verdict: Verdict
     comparisons: tuple[Comparison, ...]
+    guards: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,19 @@ class Judge:
     def drop(self, intact: Measurement, other: Measurement) -> Decision:
         """Decides how much is lost from ``intact`` to ``other``."""
         pair = Comparison(intact, other)
-        return Decision(
-            self._guarded(self._single(self.case, pair, judge_drop), self.case), (pair,)
-        )
+        return self._guarded(self._single(self.case, pair, judge_drop), (pair,))
 
     def gap(self, intact: Measurement, other: Measurement) -> Decision:
         """Decides how far ``intact`` lies above a control."""
         pair = Comparison(intact, other)
-        return Decision(self._guarded(self._single(self.case, pair, judge_gap), self.case), (pair,))
+        return self._guarded(self._single(self.case, pair, judge_gap), (pair,))
 
     def contrast(self, more: Measurement | Mixture, less: Measurement | Mixture) -> Decision:
         """Decides how far one mean of conditions lies above another, unit by unit."""
         pair = Comparison(more, less)
         verdict = self._single(self.case, pair, judge_contrast)
         sides = {"more": described(more), "less": described(less)}
-        verdict = replace(verdict, details={**verdict.details, **sides})
-        return Decision(self._guarded(verdict, self.case), (pair,))
+        return self._guarded(replace(verdict, details={**verdict.details, **sides}), (pair,))
 
     def every_drop(self, intact: Measurement, others: Iterable[Measurement]) -> Decision:
         """Decides the largest of the drops under several conditions.
@@ -79,7 +78,7 @@ class Judge:
         verdict, pair = worst_of(
             pairs, lambda pair, alpha: self._single(self.case, pair, judge_one_drop, alpha=alpha)
         )
-        return Decision(self._guarded(verdict, self.case), (pair,))
+        return self._guarded(verdict, (pair,))
 
     def spread(self, measurements: Iterable[Measurement]) -> Decision:
         """Decides how far apart the best and the worst of several conditions are."""
@@ -88,7 +87,7 @@ class Judge:
         if pair.unscored:
             return Decision(_unscored(self.case, (pair,)), (pair,))
         verdict, pair = judge_extremes(found, self.case.claim)
-        return Decision(self._guarded(verdict, self.case), (pair,))
+        return self._guarded(verdict, (pair,))
 
     def drop_difference(self, first: Drop, second: Drop) -> Decision:
         """Decides how much larger one drop is than another model's, or on another benchmark.
@@ -112,9 +111,7 @@ class Judge:
             found = judge_apart(streams[0], streams[1], self.case.claim.limit)
             verdict = with_exclusions(found, pairs)
             sides = (self.case, self.case.other_benchmark())
-        for side in sides:
-            verdict = self._guarded(verdict, side)
-        return Decision(verdict, pairs if self.case.claim.than else pairs[:1])
+        return self._guarded(verdict, pairs if self.case.claim.than else pairs[:1], sides)
 
     def average_drop(self, pairs: Iterable[tuple[Measurement, Measurement]]) -> Decision:
         """Decides an aggregate of the drops on all benchmarks of the case that can be scored.
@@ -143,10 +140,8 @@ class Judge:
         if len(scored) < len(comparisons):
             verdict = _over_some(verdict, comparisons)
         names = {pair.intact.sheet.benchmark.name for pair in scored}
-        for part in self.case.parts():
-            if part.benchmark in names:
-                verdict = self._guarded(verdict, part)
-        return Decision(verdict, comparisons)
+        parts = [part for part in self.case.parts() if part.benchmark in names]
+        return self._guarded(verdict, comparisons, parts)
 
     def worst(self, search: WorstSearch) -> Decision:
         """Decides what a search found, on units that it has not seen."""
@@ -154,7 +149,7 @@ class Judge:
             pair = search.comparison()
             return Decision(_unscored(self.case, (pair,)), (pair,))
         verdict, comparisons = search.decide(self.case.claim.limit)
-        return Decision(self._guarded(verdict, self.case), comparisons)
+        return self._guarded(verdict, comparisons)
 
     def _single(
         self,
@@ -181,21 +176,36 @@ class Judge:
         )
         return with_exclusions(verdict, [pair])
 
-    def _guarded(self, verdict: Verdict, case: Case) -> Verdict:
-        """Withholds the verdict where a required claim does not pass on the same benchmark."""
+    def _guarded(
+        self, verdict: Verdict, comparisons: tuple[Comparison, ...], sides: Sequence[Case] = ()
+    ) -> Decision:
+        """Withholds the verdict where a required claim does not pass on the same benchmark.
+
+        Args:
+            verdict: The verdict on the claim itself.
+            comparisons: What it rests on.
+            sides: What the required claims must hold on; empty for the case alone.
+        """
+        guards: list[Comparison] = []
         if verdict.method == UNSCORED:
-            return verdict
-        required: dict[str, Verdict] = {}
-        for claim in case.guards:
-            # The guard's own case: same model, benchmark and cut, so its answers are shared.
-            own = replace(case, claim=claim, guards=())
-            assert claim.control is not None
-            pair = Comparison(
-                self.sheets.measurement(own, Identity(), repeats=1),
-                self.sheets.measurement(own, claim.control, repeats=1),
-            )
-            required[f"{claim.id}[{own.key}]"] = self._single(own, pair, judge_gap)
-        return guard(verdict, required)
+            return Decision(verdict, comparisons)
+        for case in sides or (self.case,):
+            required: dict[str, Verdict] = {}
+            for claim in case.guards:
+                assert claim.control is not None
+                # A figure shows the blind score beside every curve, so it must be the whole one.
+                early = claim.early_stop and not self.case.claim.drawn
+                asked = claim.model_copy(update={"early_stop": early})
+                # The guard's own case: same model, benchmark, cut, so its answers are shared.
+                own = replace(case, claim=asked, guards=())
+                pair = Comparison(
+                    self.sheets.measurement(own, Identity(), repeats=1),
+                    self.sheets.measurement(own, claim.control, repeats=1),
+                )
+                required[f"{claim.id}[{own.key}]"] = self._single(own, pair, judge_gap)
+                guards.append(pair)
+            verdict = guard(verdict, required)
+        return Decision(verdict, comparisons, tuple(guards))
 
 
 def _unscored(case: Case, pairs: Sequence[Comparison]) -> Verdict:

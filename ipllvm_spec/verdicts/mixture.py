@@ -207,14 +207,27 @@ def area(measure: Measure, case: Case, *, along: str, **only: object) -> Mixture
     return area_under([measure(case), *(measure(case, one) for one in curve)], strengths)
 
 
-def retained(intact: Measurement, *, share: float) -> Mixture:
-    """A share of what an intact run scores above chance, and chance: what must remain of it.
+def half_above_chance(intact: Measurement) -> Mixture:
+    """Half of what an intact run scores above chance, and chance: what must remain of it.
 
-    Args:
-        intact: The intact run.
-        share: In (0, 1].
+    Section 3.5 of the paper calls a model robust whose answers are still correct "to some extent";
+    half is what we take that to mean.
     """
-    return Mixture([Term(share, intact)], rest=intact.chance() / intact.sheet.benchmark.scale)
+    return Mixture([Term(0.5, intact)], rest=intact.chance() / intact.sheet.benchmark.scale)
+
+
+def halves(
+    conditions: Sequence[Measurement],
+) -> tuple[Sequence[Measurement], Sequence[Measurement]]:
+    """The first and the last half of a sweep; the middle one of an odd number is in neither.
+
+    Raises:
+        ValueError: For fewer than two.
+    """
+    if len(conditions) < 2:
+        raise ValueError(f"a sweep of {len(conditions)} has no halves")
+    half = len(conditions) // 2
+    return conditions[:half], conditions[-half:]
 
 
 def _same_units(first: Measurement, other: Measurement) -> bool:

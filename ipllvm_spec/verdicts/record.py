@@ -47,6 +47,8 @@ class Measured:
         source: Where the items came from: ``twin``, ``published`` or a path.
         revision: Revision of the data set.
         content_digest: Digest of the content that was read.
+        blind: Metric with a control in the image's place, where a guard measured one.
+        blind_n: Units of that.
         printed: The paper's own numbers, only where the paper measured this very model.
     """
 
@@ -69,6 +71,8 @@ class Measured:
     source: str = ""
     revision: str = ""
     content_digest: str = ""
+    blind: float | None = None
+    blind_n: int = 0
     printed: Mapping[str, float] | None = None
 
 

@@ -51,7 +51,7 @@ def make_record(
         expected=None
         if expectation is None
         else Expected(verdict=expectation.verdict, reason=expectation.reason),
-        measured=tuple(_measured(case, pair, suite) for pair in decision.comparisons),
+        measured=tuple(_measured(case, pair, suite, decision) for pair in decision.comparisons),
         rerun=f"pytest '{node}' -n 0 --models {case.model} {options}".rstrip(),
         spec_file=f"ipllvm_spec/specs/{prop.file}",
         against=case.against.model if case.against is not None else None,
@@ -67,8 +67,9 @@ def _changed(case: Case, decision: Decision) -> Intervention:
     return other.intervention if isinstance(other, Measurement) else Identity()
 
 
-def _measured(case: Case, pair: Comparison, suite: Suite) -> Measured:
+def _measured(case: Case, pair: Comparison, suite: Suite, decision: Decision) -> Measured:
     sheet = pair.intact.sheet
+    blind = _blind(case, pair, decision)
     printed = suite.printed(case.model, sheet.benchmark.name)
     shown = case.claim.intervention is not None and "table1" in case.claim.feeds
     # Units that a judge could not score are left out of both conditions, here as in the verdict.
@@ -93,9 +94,25 @@ def _measured(case: Case, pair: Comparison, suite: Suite) -> Measured:
         unreadable_other=pair.other.unreadable(),
         parts_intact=pair.intact.parts(kept),
         parts_other=pair.other.parts(kept),
+        blind=blind.metric() if blind is not None else None,
+        blind_n=blind.measured if blind is not None else 0,
         printed={"intact": float(printed.baseline), "other": float(printed.perturbed)}
         if printed is not None and shown
         else None,
+    )
+
+
+def _blind(case: Case, pair: Comparison, decision: Decision) -> Measurement | None:
+    """Returns what the model answers without the image; None where nothing asked for it."""
+    name = pair.intact.sheet.benchmark.name
+    found = [one.other for one in decision.guards if one.other.sheet.benchmark.name == name]
+    return next(
+        (
+            other
+            for other in found
+            if isinstance(other, Measurement) and other.cells[0].model == case.model
+        ),
+        None,
     )
 
 

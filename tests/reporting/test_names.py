@@ -41,6 +41,14 @@ def test_a_claim_across_models_names_both(make_record):
     assert text.startswith("mmvp mini-vit 62.0 -> mini-resnet 21.3 ")
 
 
+def test_the_blind_score_stands_beside_the_others(make_record):
+    """Where a guard measured it; else nothing is said of it."""
+    seen, unseen = make_record(measured={"blind": 24.0, "blind_n": 150}), make_record()
+
+    assert ", blind 24.0, chance 25.0" in names.metric_text(seen, seen.measured[0])
+    assert "blind" not in names.metric_text(unseen, unseen.measured[0])
+
+
 @pytest.mark.parametrize(
     ("outcome", "expect", "word"),
     [

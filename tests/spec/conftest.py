@@ -51,7 +51,7 @@ PROFILES = """\
 models = ["small"]
 units = 60
 max_repeats = 1
-controls = ["blank_image"]
+leaves_out = []
 one_benchmark = ["charts"]
 
 [profile.default]

@@ -95,12 +95,15 @@ def test_smoke_measures_each_claim_on_one_benchmark(suite):
     assert [case.key for case in chosen] == ["small:quiz"]
 
 
-def test_a_profile_without_the_control_says_so(edit):
-    """A guard whose control is not measured could never be decided."""
-    folder = edit("profiles.toml", 'controls = ["blank_image"]', "controls = []")
-    (case,) = load_suite(folder).cases("order.survives", profile="smoke")
+@pytest.mark.parametrize("left_out", ["order.average", "order"])
+def test_a_profile_leaves_claims_and_whole_properties_out(edit, left_out):
+    """There is no case, also for models that the user names."""
+    folder = edit("profiles.toml", "leaves_out = []", f'leaves_out = ["{left_out}"]')
+    suite = load_suite(folder)
 
-    assert case.skip == "profile 'smoke' does not measure the control blank_image"
+    assert suite.cases("order.average", profile="smoke") == ()
+    assert suite.cases("order.average", profile="smoke", models=["small"]) == ()
+    assert suite.cases("order.average", profile="default") != ()
 
 
 def test_benchmarks_that_the_claim_does_not_declare_give_no_case(suite):

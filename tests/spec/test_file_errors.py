@@ -62,13 +62,13 @@ MISTAKES = {
         'models = ["smal"]',
         "profiles.toml: profile.smoke.models: unknown model 'smal'; did you mean 'small'?",
     ),
-    "unknown control of a profile": (
+    "unknown claim that a profile leaves out": (
         "profiles.toml",
-        '"blank_image"',
-        '"blank_imag"',
+        "leaves_out = []",
+        'leaves_out = ["order.averag"]',
         (
-            "profiles.toml: profile.smoke.controls: unknown intervention 'blank_imag'; "
-            "did you mean 'blank_image'?"
+            "profiles.toml: profile.smoke.leaves_out: unknown property or claim 'order.averag'; "
+            "did you mean 'order.average'?"
         ),
     ),
     "missing profile": (

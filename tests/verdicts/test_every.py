@@ -19,8 +19,8 @@ from ipllvm_spec.verdicts.verdict import UNSCORED, Outcome
 from tests.verdicts.judged_fakes import FakeClient, N, a_case, measure, record_of
 
 SWEEP = tuple(BlankImage(colour=(level, 0, 0)) for level in (1, 2, 3))
-#: How many of the first units each condition loses.
-LOST = {1: 0, 2: 4, 3: 2}
+#: How many of the first units each condition loses; the last stands for no image.
+LOST = {1: 0, 2: 4, 3: 2, 9: 1000}
 
 
 @pytest.fixture
@@ -136,3 +136,31 @@ def test_answers_that_nobody_can_score_leave_a_sweep_unscored(client):
     verdict = judge.every_drop(*conditions(client, name="mmvet")).verdict
     assert (verdict.outcome, verdict.method) == (Outcome.INCONCLUSIVE, UNSCORED)
     assert client.measured == []
+
+
+@pytest.mark.parametrize(("feeds", "whole"), [(("figure2",), True), (("table1",), False)])
+def test_a_figure_has_the_blind_score_of_the_whole_benchmark(client, feeds, whole):
+    """A guard may stop early, unless a figure shows its score beside a curve."""
+    blind = BlankImage(colour=(9, 9, 9))
+    case, _ = swept("every_drop", at_most=10.0)
+    claim = case.claim.model_copy(update={"feeds": feeds})
+    guard = claim.model_copy(
+        update={
+            "id": "order.seen",
+            "limit": Limit(statistic="gap", at_least=10.0, why="a test"),
+            "control": blind,
+            "sweep": (),
+            "early_stop": True,
+        }
+    )
+    case = replace(case, claim=claim, guards=(guard,))
+    sheets = SimpleNamespace(
+        measurement=lambda own, change, repeats: measure(
+            client, own.benchmark, Judging(), intervention=change, repeats=repeats
+        )
+    )
+    decision = Judge(case, sheets, suite_size=1).every_drop(*conditions(client))
+
+    (part,) = record_of(case, decision).measured
+    assert decision.verdict.outcome is Outcome.PASS
+    assert (part.blind, part.blind_n == N) == (0.0, whole)
