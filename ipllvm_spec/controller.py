@@ -240,6 +240,7 @@ def _cells(cases: Sequence[Case], judging: Judging) -> list[tuple[Cell, int | No
                     mode=case.mode,
                     intervention=condition.intervention,
                     repeat=condition.repeat,
+                    asked="similarity" if case.similarity else "question",
                 )
                 captions = caption_cell(cell)
                 for one in (captions, cell) if captions is not None else (cell,):

@@ -17,10 +17,12 @@ SHOWN = SyntheticImage(captioner="writer", generator="renderer")
 
 
 def cell(intervention=SHOWN, **options):
+    """The cell of the model that is tested."""
     return Cell(model="tested", benchmark="pairs", intervention=intervention, **options)
 
 
 def measured(engine, asked, stop):
+    """Computes the first units of a cell."""
     items, _ = engine.lookup(asked, 0, stop)
     return engine.compute(asked, items)
 
