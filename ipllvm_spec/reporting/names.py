@@ -109,7 +109,7 @@ def scored_label(record: Record) -> str:
         count, total = len(scored_parts(record)), len(record.measured)
         texts.append(f"{count} of {total}; unscored: {', '.join(by[UNSCORED])} (no judge)")
     for name, benchmarks in by.items():
-        if name not in ("rule", UNSCORED):
+        if name not in ("rule", "similarity", UNSCORED):
             meaning = ", not comparable with published scores" if name == "proxy" else ""
             which = f": {', '.join(benchmarks)}" if record.benchmark is None else ""
             texts.append(f"{name}{meaning}{which}")
