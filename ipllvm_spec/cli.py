@@ -17,6 +17,7 @@ from ipllvm_spec import __version__
 from ipllvm_spec.cli_benchmarks import benchmarks
 from ipllvm_spec.cli_data import LockOption, data_app, fetch_data
 from ipllvm_spec.cli_options import DEFAULT_RUN_DIR, STORE, RunDir, out
+from ipllvm_spec.cli_probe import probe
 from ipllvm_spec.cli_rescore import rescore
 from ipllvm_spec.errors import IpllvmError, UsageError
 
@@ -34,6 +35,7 @@ app.add_typer(store_app, name="store")
 app.add_typer(data_app, name="data")
 app.command()(benchmarks)
 app.command()(rescore)
+app.command()(probe)
 
 
 def suite_dir() -> Path:

@@ -76,6 +76,7 @@ class Classification(PerQuestion):
     of the data.
     """
 
+    title: str
     noun: str
     scale = 100.0
     modes: tuple[str, ...] = tuple(PROTOCOLS)

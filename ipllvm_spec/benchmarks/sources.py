@@ -103,13 +103,22 @@ def open_published(folder: Path, benchmark: DataSet, hub_id: str, commit: str) -
     return rows
 
 
-def open_rows(path: Path, benchmark: DataSet, *, where: str, revision: str) -> Rows:
+def open_rows(
+    path: Path, benchmark: DataSet, *, where: str, revision: str, split: str | None = None
+) -> Rows:
     """Opens a folder or file as rows with validated columns.
+
+    Args:
+        path: A folder of parquet files or of ``save_to_disk``, or one parquet file.
+        benchmark: Says which columns are needed.
+        where: The data as error messages name them.
+        revision: ``Rows.revision``.
+        split: Another split than the one that the benchmark measures.
 
     Raises:
         DataError: When a needed column is missing or of another type.
     """
-    dataset = read_path(path, benchmark=benchmark.name)
+    dataset = read_path(path, benchmark=benchmark.name, split=split)
     features = dataset.features
     for column, kind in benchmark.columns.items():
         if column not in features:

@@ -47,12 +47,13 @@ def published_rows(benchmark: str) -> int:
     return entry.rows or entry.items
 
 
-def read_path(path: Path, *, benchmark: str) -> Any:
+def read_path(path: Path, *, benchmark: str, split: str | None = None) -> Any:
     """Returns the ``datasets.Dataset`` that a folder or a parquet file holds.
 
     Args:
         path: A parquet file, a folder of such files, or one written by ``save_to_disk``.
         benchmark: The benchmark whose split is wanted.
+        split: Another split than the one it measures, for example ``train``.
 
     Raises:
         DataError: When the split is not there, incomplete or damaged.
@@ -61,10 +62,14 @@ def read_path(path: Path, *, benchmark: str) -> Any:
         with without_progress_bars():
             if (path / "dataset_dict.json").exists():
                 splits = datasets.load_from_disk(str(path))
-                return splits[choose_split(list(splits), benchmark=benchmark, where=path)]
+                return splits[
+                    choose_split(list(splits), benchmark=benchmark, where=path, split=split)
+                ]
             if (path / "state.json").exists():
                 return datasets.load_from_disk(str(path))
-            files = [path] if path.is_file() else parquet_files(path, benchmark=benchmark)
+            files = (
+                [path] if path.is_file() else parquet_files(path, benchmark=benchmark, split=split)
+            )
             if not any(parquet.read_metadata(file).num_rows for file in files):
                 raise DataError(
                     f"the data of {benchmark} at {path} have no row",
@@ -85,8 +90,8 @@ def read_path(path: Path, *, benchmark: str) -> Any:
         ) from None
 
 
-def parquet_files(folder: Path, *, benchmark: str) -> list[Path]:
-    """Returns the parquet files of the benchmark's split, sorted and complete.
+def parquet_files(folder: Path, *, benchmark: str, split: str | None = None) -> list[Path]:
+    """Returns the parquet files of the benchmark's split, or another, sorted and complete.
 
     Raises:
         DataError: When there are none, none of that split, or when a shard is missing.
@@ -97,12 +102,14 @@ def parquet_files(folder: Path, *, benchmark: str) -> list[Path]:
             f"there is no parquet file in {folder}, the source of {benchmark}",
             "name a folder of parquet files, one parquet file, or a folder of save_to_disk",
         )
-    chosen = of_split(names, benchmark=benchmark, where=folder)
+    chosen = of_split(names, benchmark=benchmark, where=folder, split=split)
     _demand_all_shards(chosen, where=folder)
     return [folder / name for name in chosen]
 
 
-def of_split(names: Sequence[str], *, benchmark: str, where: object) -> list[str]:
+def of_split(
+    names: Sequence[str], *, benchmark: str, where: object, split: str | None = None
+) -> list[str]:
     """Chooses the parquet files of the benchmark's config and split by their relative names.
 
     Published files are called ``data/test-00000-of-00004-<hash>.parquet``, ``val.parquet``,
@@ -117,11 +124,11 @@ def of_split(names: Sequence[str], *, benchmark: str, where: object) -> list[str
     inside = [name for name in names if config and config in name.split("/")]
     by_split: dict[str, list[str]] = {}
     for name in inside or names:
-        for split in _splits_in(name):
-            by_split.setdefault(split, []).append(name)
+        for word in _splits_in(name):
+            by_split.setdefault(word, []).append(name)
     if not by_split and len(inside) == 1:
         return inside
-    return by_split[choose_split(list(by_split), benchmark=benchmark, where=where)]
+    return by_split[choose_split(list(by_split), benchmark=benchmark, where=where, split=split)]
 
 
 def _splits_in(name: str) -> set[str]:
@@ -132,13 +139,15 @@ def _splits_in(name: str) -> set[str]:
     return found.intersection(_SPLITS)
 
 
-def choose_split(found: Sequence[str], *, benchmark: str, where: object) -> str:
-    """Returns the name under which the benchmark's split is there.
+def choose_split(
+    found: Sequence[str], *, benchmark: str, where: object, split: str | None = None
+) -> str:
+    """Returns the name under which the benchmark's split, or another, is there.
 
     Raises:
         DataError: When it is not.
     """
-    split = published_entry(benchmark).split
+    split = split or published_entry(benchmark).split
     # The Hub renames val to validation when it converts a data set.
     for name in ("val", "validation") if split in ("val", "validation") else (split,):
         if name in found:

@@ -69,5 +69,5 @@ def _mismatch(
         hint = ""
     return ModelError(
         f"{where} was trained on {len(labels)} classes: {problem}",
-        f"{hint}ask for classes of its head, or fit a probe with models.probes.probed",
+        f"{hint}ask for those classes, or fit a probe on images of yours with `ipllvm probe`",
     )

@@ -16,6 +16,7 @@ from ipllvm_spec.models.encoder_kinds import encoder_kind
 from ipllvm_spec.models.files import read_config
 from ipllvm_spec.models.loading import load_model
 from ipllvm_spec.models.placement import Placement
+from ipllvm_spec.models.probes import LinearProbe, ProbedEncoder
 from ipllvm_spec.models.registry import Checkpoint, resolve
 from ipllvm_spec.models.variants import break_encoder
 from ipllvm_spec.models.vision import VisionEncoder
@@ -54,7 +55,7 @@ def load_encoder(
 def load_checkpoint(
     checkpoint: Checkpoint, *, device: str = "cpu", attention: str | None = None
 ) -> Encoder:
-    """Loads an encoder in the dtype of a resolved checkpoint.
+    """Loads an encoder, with its probe if it has one, in the dtype of a resolved checkpoint.
 
     Args:
         checkpoint: From ``registry.resolve``.
@@ -63,7 +64,8 @@ def load_checkpoint(
             attention all the time is best loaded as ``eager``, the only one that returns it.
 
     Raises:
-        ModelError: When it is no encoder, lacks weights, or has no such variant.
+        ModelError: When it is no encoder, lacks weights, has no such variant, or its probe is for
+            embeddings of another width.
     """
     kind = encoder_kind(checkpoint.folder, read_config(checkpoint.folder))
     options: dict[str, Any] = {}
@@ -79,7 +81,13 @@ def load_checkpoint(
     )
     module, _, name = kind.adapter.partition(":")
     encoder: VisionEncoder = getattr(importlib.import_module(module), name)(
-        model, kind=kind, folder=checkpoint.folder, identity=checkpoint.identity
+        model,
+        kind=kind,
+        folder=checkpoint.folder,
+        # The probe adds itself.
+        identity=replace(checkpoint.identity, variant=checkpoint.variants),
     )
     break_encoder(encoder, checkpoint.variants)
-    return encoder
+    if checkpoint.probe is None:
+        return encoder
+    return ProbedEncoder(encoder, LinearProbe.of(checkpoint.probe))

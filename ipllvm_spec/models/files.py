@@ -11,6 +11,8 @@ from typing import Any
 from ipllvm_spec.errors import ModelError
 
 _INDEX = "model.safetensors.index.json"
+#: A linear probe beside the weights of an encoder; see ``probe_files``.
+PROBE = "probe.safetensors"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 #: A header larger than this is damage, not a model (the format itself allows 100 MB).
 _MAX_HEADER = 100_000_000
@@ -84,10 +86,21 @@ def check_weights(folder: Path) -> tuple[Shard, ...]:
     raise ModelError(f"'{folder}' has no weights (*.safetensors)", "copy the checkpoint again")
 
 
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """Returns the files that hold a checkpoint's own weights, and their index.
+
+    Raises:
+        ModelError: As for ``check_weights``.
+    """
+    index = folder / _INDEX
+    shards = tuple(shard.path for shard in check_weights(folder))
+    return (*shards, index) if index.is_file() else shards
+
+
 def _shard_paths(folder: Path) -> list[Path]:
     index = folder / _INDEX
     if not index.is_file():
-        return sorted(folder.glob("*.safetensors"))
+        return sorted(path for path in folder.glob("*.safetensors") if path.name != PROBE)
     names = sorted(set(read_json(index).get("weight_map", {}).values()))
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:

@@ -73,8 +73,17 @@ def weights_digest(folder: Path, shards: Iterable[Path]) -> str:
 
 def processor_digest(folder: Path) -> str:
     """Returns 64 hex digits over tokenizer, chat template and image processor files."""
-    found = {path for pattern in _PROCESSOR_PATTERNS for path in folder.glob(pattern)}
-    return _combined(folder, found)
+    return _combined(folder, _processor_files(folder))
+
+
+def setting_files(folder: Path) -> tuple[Path, ...]:
+    """Returns the files that decide, beside the weights, what a checkpoint computes; sorted."""
+    configs = {folder / name for name in _CONFIGS if (folder / name).is_file()}
+    return tuple(sorted(configs | _processor_files(folder)))
+
+
+def _processor_files(folder: Path) -> set[Path]:
+    return {path for pattern in _PROCESSOR_PATTERNS for path in folder.glob(pattern)}
 
 
 def _combined(folder: Path, files: Iterable[Path]) -> str:

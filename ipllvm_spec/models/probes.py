@@ -6,7 +6,6 @@ penalty and nothing random, so the same embeddings give the same probe.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,8 +15,10 @@ import torch
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from ipllvm_spec.errors import ModelError
 from ipllvm_spec.models.base import PLAIN_TEMPLATES, Encoder
 from ipllvm_spec.models.class_names import head_columns
+from ipllvm_spec.models.probe_files import ProbeFile, probe_digest, probe_variant
 
 #: Share of a feature's variance: weak where images outnumber features, and enough where not.
 PENALTY = 0.01
@@ -46,10 +47,13 @@ class LinearProbe:
     @property
     def digest(self) -> str:
         """sha256 over names and weights, 64 hex digits."""
-        total = hashlib.sha256("\n".join(self.names).encode())
-        for part in (self.mean, self.weights, self.prior):
-            total.update(part.numpy().tobytes())
-        return total.hexdigest()
+        return probe_digest(self.names, self.mean.numpy(), self.weights.numpy(), self.prior.numpy())
+
+    @classmethod
+    def of(cls, stored: ProbeFile) -> LinearProbe:
+        """Returns a stored probe."""
+        parts = (torch.from_numpy(part) for part in (stored.mean, stored.weights, stored.prior))
+        return cls(stored.names, *parts)
 
 
 def fit_probe(
@@ -77,19 +81,23 @@ def fit_probe(
         raise ValueError(f"the penalty must be above 0, not {penalty}")
     if set(labels) != set(range(len(names))):
         raise ValueError(f"labels must show each class of 0 to {len(names) - 1}, and no other")
-    inputs = features.double().cpu()
-    mean = inputs.mean(dim=0)
-    centred = inputs - mean
-    scale = centred.square().mean(dim=0).sqrt()
+    scaled = features.double().cpu()
+    mean = scaled.mean(dim=0)
+    scaled = scaled - mean
+    scale = scaled.square().mean(dim=0).sqrt()
     # A feature that never changes says nothing, and must not be divided by zero.
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    scaled = centred / scale
-    targets = torch.nn.functional.one_hot(torch.tensor(list(labels)), len(names)).double()
-    prior = targets.mean(dim=0)
-    n = len(scaled)
-    gram = scaled.T @ scaled / n + penalty * torch.eye(scaled.shape[1], dtype=torch.float64)
-    weights = torch.linalg.solve(gram, scaled.T @ (targets - prior) / n) / scale[:, None]
-    return LinearProbe(tuple(names), mean, weights, prior)
+    scaled /= scale
+    n, width = scaled.shape
+    classes = torch.tensor(list(labels))
+    prior = torch.bincount(classes, minlength=len(names)).double() / n
+    # Sums by class rather than a product with one-hot targets, which for the images of ImageNet
+    # would take a thousand times the memory of the labels. Scaled features sum to 0, so the prior
+    # drops out.
+    sums = torch.zeros(len(names), width, dtype=torch.float64).index_add_(0, classes, scaled)
+    gram = scaled.T @ scaled / n + penalty * torch.eye(width, dtype=torch.float64)
+    weights = torch.linalg.solve(gram, sums.T / n) / scale[:, None]
+    return LinearProbe(tuple(names), mean, weights.contiguous(), prior)
 
 
 class ProbedEncoder:
@@ -99,16 +107,25 @@ class ProbedEncoder:
         encoder: The encoder.
         probe: The probe.
         identity: The encoder's, with the probe's digest among the variants.
+
+    Raises:
+        ModelError: When the probe is for embeddings of another width.
     """
 
     def __init__(self, encoder: Encoder, probe: LinearProbe) -> None:
+        if len(probe.mean) != encoder.width:
+            raise ModelError(
+                f"the probe on '{encoder.identity.ref}' is for embeddings of width "
+                f"{len(probe.mean)}, and this encoder's have {encoder.width}",
+                "fit one on this encoder with `ipllvm probe`",
+            )
         self.encoder = encoder
         self.probe = probe
         self.family = encoder.family
         self.width = encoder.width
         self.capabilities = encoder.capabilities | {"classify"}
         own = encoder.identity
-        self.identity = replace(own, variant=(*own.variant, f"probe-{probe.digest[:16]}"))
+        self.identity = replace(own, variant=(*own.variant, probe_variant(probe.digest)))
 
     def encode(self, images: Iterable[Image]) -> torch.Tensor:
         """Returns the encoder's embeddings."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from ipllvm_spec.models.encoder_kinds import ENCODER_FAMILIES, encoder_kind
 from ipllvm_spec.models.files import Shard, check_weights, read_config
 from ipllvm_spec.models.hub import is_hub_id, locked_commit, snapshot_folder
 from ipllvm_spec.models.identity import Identity, processor_digest, weights_digest
+from ipllvm_spec.models.probe_files import ProbeFile, read_probe
 from ipllvm_spec.models.variants import check_variants
 from ipllvm_spec.spec.cases import split_ref
 from ipllvm_spec.spec.entries import ModelEntry
@@ -67,6 +68,7 @@ class Checkpoint:
         variants: Broken variants to derive at load time, in order.
         identity: Weights, processor, dtype and variants.
         parameters: Number of stored weights.
+        probe: The linear probe beside an encoder's weights; None without one.
     """
 
     ref: str
@@ -76,6 +78,7 @@ class Checkpoint:
     variants: tuple[str, ...]
     identity: Identity
     parameters: int
+    probe: ProbeFile | None = field(default=None, compare=False, repr=False)
 
     @property
     def bytes(self) -> int:
@@ -103,7 +106,8 @@ def resolve(
     Raises:
         UnknownNameError: When the reference is neither a key, a folder nor a hub id.
         ModelError: When the folder has no config, no whole safetensors weights or an unknown
-            family, or a hub checkpoint is not on this machine.
+            family, its probe is damaged or of another encoder, or a hub checkpoint is not on this
+            machine.
         LockError: When a hub id is not locked.
     """
     base, variants = (ref, ()) if Path(ref).is_dir() else split_ref(ref)
@@ -117,6 +121,9 @@ def resolve(
     shards += tuple(shard for part in parts for shard in check_weights(part))
     files = [*(shard.path for shard in shards), *(part / "config.json" for part in parts)]
     digest = f"commit:{place.commit}" if place.commit else weights_digest(place.folder, files)
+    probe = read_probe(place.folder) if family in ENCODER_FAMILIES else None
+    if probe is not None:
+        probe.demand_encoder(weights_digest(place.folder, files), where=place.folder)
     return Checkpoint(
         ref=ref,
         folder=place.folder,
@@ -128,9 +135,11 @@ def resolve(
             digest=digest,
             processor_digest=processor_digest(place.folder),
             dtype=dtype,
-            variant=variants,
+            # Not among the weights: the digest says which encoder, this says which probe on it.
+            variant=variants if probe is None else (*variants, probe.variant),
         ),
         parameters=sum(shard.parameters for shard in shards),
+        probe=probe,
     )
 
 
@@ -167,7 +176,8 @@ def prompt_encoder(checkpoint: Checkpoint) -> PromptEncoder:
 def capabilities(checkpoint: Checkpoint) -> frozenset[str]:
     """Returns what a checkpoint can do: sites of interventions and ways to be asked."""
     if checkpoint.family in ENCODER_FAMILIES:
-        return encoder_kind(checkpoint.folder, read_config(checkpoint.folder)).capabilities
+        own = encoder_kind(checkpoint.folder, read_config(checkpoint.folder)).capabilities
+        return own if checkpoint.probe is None else own | {"classify"}
     return adapter_class(checkpoint.family).capabilities
 
 

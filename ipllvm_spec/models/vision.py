@@ -73,7 +73,9 @@ class VisionEncoder:
             ModelError: Always.
         """
         del images, names, templates
-        raise self._lacks("classify", "it has no classifier", "fit one with models.probes.probed")
+        raise self._lacks(
+            "classify", "it has no classifier", "fit a linear probe with `ipllvm probe`"
+        )
 
     def attention(
         self, image: Image, *, head: int | Literal["mean"] = "mean"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.suite.conftest import ROOT
+import json
+import shutil
+
+from ipllvm_spec.mini.classes import SCENE_CLASSES
+from tests.suite.conftest import ROOT, ipllvm
 
 DEIT = str(ROOT / "ipllvm_spec/mini/checkpoints/mini-deit")
 CLAIMS = ("-n", "1", "-k", "occlusion_encoders")
@@ -38,3 +42,64 @@ def test_language_models_are_not_asked_to_classify(run):
 
     assert done.returncode == 0, done.stdout
     assert "mini-llava lacks: classify" in done.stdout
+
+
+def test_a_model_without_a_classifier_is_told_how_to_get_one(run, tmp_path):
+    """An encoder can be given a probe, so its skip names the command; a probe gives verdicts."""
+    headless = _headless(tmp_path / "headless")
+    options = ("-n", "0", "-k", "occlusion_encoders", "--data", "twin", "--units", "60")
+    done = run(*options, "--models", str(headless), "-rs")
+
+    assert done.returncode == 0, done.stdout
+    assert "lacks: classify (`ipllvm probe` fits" in done.stdout.replace("\n", " ")
+
+    probed = tmp_path / "probed"
+    said = ipllvm(
+        "probe", str(headless), f"imagenet={_training_scenes(tmp_path)}", "--out", str(probed)
+    )
+    assert "22 classes from 660 images" in said, said
+    done = run(*options, "--models", str(probed))
+
+    run_dir = tmp_path / "run"
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert len((run_dir / "records.jsonl").read_text().splitlines()) == 3, done.stdout
+    ipllvm("rescore", "--run-dir", str(run_dir))
+    scores = json.loads((run_dir / "scores.json").read_text())["scores"]
+    (intact,) = (
+        one["metric"]
+        for one in scores
+        if (one["model"], one["intervention"]) == (str(probed), "[]")
+    )
+    # The classifier's own head names all of them; chance is 100 / 22.
+    assert intact > 80
+
+
+def _headless(folder):
+    """mini-vit as one that was trained without labels would be published."""
+    from transformers import ViTModel
+
+    source = ROOT / "ipllvm_spec/mini/checkpoints/mini-vit"
+    ViTModel.from_pretrained(source, add_pooling_layer=False).save_pretrained(folder)
+    shutil.copy(source / "preprocessor_config.json", folder)
+    return folder
+
+
+def _training_scenes(folder):
+    """Thirty scenes a class that are not held out, in the layout of the twin."""
+    import datasets
+    from PIL import Image
+
+    from ipllvm_spec.mini.columns import twin_features
+    from ipllvm_spec.mini.recipe.classifiers import KINDS_OF_SCENE
+    from ipllvm_spec.mini.recipe.world import make_world
+
+    world = make_world(2000, seed=11, held_out=False, only=KINDS_OF_SCENE)
+    labels = [SCENE_CLASSES.index(spec.what) for spec in world.specs]
+    chosen = [n for c in range(22) for n in [k for k, one in enumerate(labels) if one == c][:30]]
+    rows = {
+        "image": [Image.fromarray(world.pixels[number]) for number in chosen],
+        "label": [labels[number] for number in chosen],
+    }
+    path = folder / "train.parquet"
+    datasets.Dataset.from_dict(rows, features=twin_features("imagenet")).to_parquet(str(path))
+    return path
