@@ -12,7 +12,7 @@ import pytest
 from ipllvm_spec.benchmarks.judging import Judging
 from ipllvm_spec.benchmarks.registry import get_benchmark
 from ipllvm_spec.engine.answers import PlanReport, Stats
-from ipllvm_spec.engine.cells import Cell
+from ipllvm_spec.engine.cells import Cell, caption_cell
 from ipllvm_spec.engine.client import EngineClient
 from ipllvm_spec.engine.process import EngineGroup
 from ipllvm_spec.engine.wire import EngineAddress
@@ -240,6 +240,9 @@ def _cells(cases: Sequence[Case], judging: Judging) -> list[tuple[Cell, int | No
                     mode=case.mode,
                     intervention=condition.intervention,
                     repeat=condition.repeat,
+                    asked="similarity" if case.similarity else "question",
                 )
-                cells[cell] = case.units
+                captions = caption_cell(cell)
+                for one in (captions, cell) if captions is not None else (cell,):
+                    cells[one] = case.units
     return list(cells.items())

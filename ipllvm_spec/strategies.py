@@ -21,6 +21,7 @@ from ipllvm_spec.spec.interventions import (
     PatchDrop,
     PermuteTokens,
     Scope,
+    SyntheticImage,
 )
 from ipllvm_spec.spec.orders import displaced
 from ipllvm_spec.spec.pixel_interventions import Fill, Kind, Padding
@@ -123,6 +124,14 @@ def blank_images() -> st.SearchStrategy[BlankImage]:
     """Draws a colour for the blank image; black is the simplest."""
     channel = st.integers(0, 255)
     return st.builds(BlankImage, colour=st.tuples(channel, channel, channel))
+
+
+def synthetic_images() -> st.SearchStrategy[SyntheticImage]:
+    """Draws who writes the captions and makes the images; what is declared is the simplest."""
+    ready = st.builds(SyntheticImage, generator=st.just("folder"), folder=st.just("images"))
+    makers = st.sampled_from((None, "renderer", "sdxl_lightning"))
+    captioners = st.sampled_from((None, "mini-llava"))
+    return st.builds(SyntheticImage, captioner=captioners, generator=makers) | ready
 
 
 def grid_shuffles(
@@ -236,6 +245,7 @@ def steps(n_spans: int = 8) -> st.SearchStrategy[Intervention]:
         keep_groups(2, hows=HOWS, positions=GROUP_POSITIONS),
         permute_tokens(n_spans, scopes=SCOPES, positions=POSITIONS, identity=True),
         st.builds(MismatchedImage),
+        synthetic_images(),
         random_shuffles(),
         st.integers(1, 4).flatmap(lambda g: grid_shuffles(g, paddings=PADDINGS, identity=True)),
         chosen_drops(),

@@ -7,10 +7,10 @@ from typing import Any
 
 from ipllvm_spec.benchmarks import fields
 from ipllvm_spec.benchmarks.base import Item
+from ipllvm_spec.benchmarks.captions import CAPTION_PROMPT
 
 #: How many images measures over pairs take: a mutual nearest-neighbour score depends on it.
 ASKED = 1024
-CAPTION_PROMPT = "Please generate a caption of this image."
 
 
 class Docci:

@@ -20,6 +20,7 @@ from ipllvm_spec.spec.token_interventions import Layout
 
 if TYPE_CHECKING:
     from ipllvm_spec.interventions.base import Saliency
+    from ipllvm_spec.models.generators import ImageGenerator
 
 #: The backend of every normal run, as ``module:class``.
 DEFAULT_BACKEND = "ipllvm_spec.engine.execute:TorchBackend"
@@ -57,6 +58,7 @@ class Ask:
         suite_seed: Root of all seeds.
         decoding: Generation settings.
         classes: What an encoder may take an image for; None for a model that answers in words.
+        similarity: Whether an encoder is asked how similar the changed image is to the intact one.
     """
 
     intervention: Intervention
@@ -64,6 +66,7 @@ class Ask:
     suite_seed: int
     decoding: Decoding
     classes: Classes | None = None
+    similarity: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,7 @@ class Encoder(Protocol):
         *,
         other: Callable[[str, int], Any] | None = None,
         saliency: Saliency | None = None,
+        synthetic: Callable[[str], Any] | None = None,
     ) -> Prompt:
         """Applies the interventions on pixels and makes the prompt.
 
@@ -186,6 +190,7 @@ class Encoder(Protocol):
             ask: What is done to it.
             other: ``Dataset.other_image``, for interventions that show another item's image.
             saliency: Where to look, for interventions that choose by it.
+            synthetic: Gives an item's synthetic image, for interventions that show it.
         """
         ...
 
@@ -251,6 +256,15 @@ class Backend(Protocol):
 
         Raises:
             ModelError: When it has no class token, or cannot be loaded.
+        """
+        ...
+
+    def generator(self, name: str) -> ImageGenerator:
+        """Returns a generator of synthetic images; it loads nothing before it makes the first.
+
+        Raises:
+            ModelError: When its weights are not on this machine.
+            LockError: When they are not locked.
         """
         ...
 

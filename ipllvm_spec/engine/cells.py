@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from ipllvm_spec.spec.interventions import Identity, Intervention, from_canonical
+from ipllvm_spec.errors import SpecError
+from ipllvm_spec.spec.interventions import (
+    Identity,
+    Intervention,
+    SyntheticImage,
+    from_canonical,
+)
+from ipllvm_spec.spec.loader import load_suite
 
 #: Suite seed of the published results; another one gives other permutations and item order.
 SUITE_SEED = 2410_04751
+
+Asked = Literal["question", "caption", "similarity"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,9 @@ class Cell:
         intervention: What is changed.
         repeat: 0-based repeat; only changes the seed.
         suite_seed: Root of all seeds.
+        asked: ``question`` is the benchmark's; ``caption`` asks every item for a caption instead;
+            ``similarity`` asks an encoder for the cosine of its embeddings of the image as it is
+            and as the intervention leaves it.
     """
 
     model: str
@@ -34,10 +46,11 @@ class Cell:
     intervention: Intervention = field(default_factory=Identity)
     repeat: int = 0
     suite_seed: int = SUITE_SEED
+    asked: Asked = "question"
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON data; ``from_json`` rebuilds the cell."""
-        return {
+        plain = {
             "model": self.model,
             "benchmark": self.benchmark,
             "source": self.source,
@@ -46,11 +59,49 @@ class Cell:
             "repeat": self.repeat,
             "suite_seed": self.suite_seed,
         }
+        return plain if self.asked == "question" else {**plain, "asked": self.asked}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Cell:
         """Rebuilds a cell from ``to_json``."""
         return cls(**{**data, "intervention": from_canonical(data["intervention"])})
+
+
+def synthetic_step(intervention: Intervention) -> SyntheticImage | None:
+    """Returns the step that replaces the image by a synthetic one; None where none does.
+
+    Raises:
+        SpecError: When there are two: the first would be in vain.
+    """
+    found = [step for step in intervention.steps() if isinstance(step, SyntheticImage)]
+    if len(found) > 1:
+        raise SpecError(f"{intervention!r} replaces the image twice", "leave one of them out")
+    return found[0] if found else None
+
+
+def caption_cell(cell: Cell) -> Cell | None:
+    """Returns the cell whose answers are the captions that a cell's synthetic images are made of.
+
+    Raises:
+        SpecError: When no captioner is named and none is declared for the data.
+    """
+    step = synthetic_step(cell.intervention)
+    if step is None or step.generator == "folder":
+        return None
+    captioner = step.captioner or load_suite().captioner(cell.source)
+    if captioner is None:
+        raise SpecError(
+            f"no model is declared that writes captions of '{cell.source}' data",
+            "name one: synthetic_image = { captioner = '...' }",
+        )
+    return Cell(
+        model=captioner,
+        benchmark=cell.benchmark,
+        source=cell.source,
+        mode=cell.mode,
+        suite_seed=cell.suite_seed,
+        asked="caption",
+    )
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from ipllvm_spec.engine.answers import (
     pack_call,
 )
 from ipllvm_spec.engine.caches import Once
-from ipllvm_spec.engine.cells import SUITE_SEED, Cell, Row
+from ipllvm_spec.engine.cells import SUITE_SEED, Cell, Row, caption_cell
 from ipllvm_spec.engine.member import JUDGE_RANK
+from ipllvm_spec.engine.plan import WINDOW_UNITS
 from ipllvm_spec.engine.wire import EngineAddress, receive, send, unpack_error
 from ipllvm_spec.errors import EngineError, LockError, ModelError
 
@@ -49,6 +50,7 @@ class EngineClient:
         self._idle: list[list[Connection]] = [[] for _ in address.sockets]
         self._descriptions: Once[tuple[str, str, str, int], Description] = Once()
         self._threads: ThreadPoolExecutor | None = None
+        self._captioned: set[tuple[Cell, int]] = set()
 
     def describe(
         self, benchmark: str, source: str, mode: str, *, suite_seed: int = SUITE_SEED
@@ -94,6 +96,7 @@ class EngineClient:
             StoreError: When an answer cannot be stored.
             EngineError: When an engine died twice; everything measured before is stored.
         """
+        self._caption(cell, start, stop)
         question = {"cell": cell.to_json(), "start": start, "stop": stop}
         found = self._ask(0, "lookup", question)
         rows = {row.item_id: row for row in _rows(found["rows"])}
@@ -107,6 +110,20 @@ class EngineClient:
                 "the engines do not agree on who computes what: start the run again",
             )
         return [rows[item_id] for item_id in found["items"]]
+
+    def _caption(self, cell: Cell, start: int, stop: int) -> None:
+        """Measures the captions that the synthetic images of some units are made of.
+
+        For whole windows: batches that have only one of the units wanted are computed whole.
+        """
+        captions = caption_cell(cell)
+        if captions is None:
+            return
+        for window in range(start // WINDOW_UNITS, -(-stop // WINDOW_UNITS)):
+            first = window * WINDOW_UNITS
+            if (captions, window) not in self._captioned:
+                self.measure(captions, first, first + WINDOW_UNITS)
+                self._captioned.add((captions, window))
 
     def judge(self, calls: Sequence[JudgeCall]) -> list[Judgement]:
         """Returns the judge's reply to each call, in order; blocks until all are there.

@@ -101,6 +101,7 @@ class Engine:
             workers=options.prepare_threads,
             prompt_bytes=_CACHE_BYTES,
             visual_bytes=min(_CACHE_BYTES, backend.memory // 20) if options.reuse else 0,
+            store=store,
         )
         self._scheduler = Scheduler(self._pool.holds, lanes=backend.lanes)
         self._computer = Computer(

@@ -33,9 +33,12 @@ from ipllvm_spec.engine.keys import DataId, ModelId
 from ipllvm_spec.errors import InertInterventionError, ModelError
 from ipllvm_spec.interventions.apply import apply_tokens, split
 from ipllvm_spec.interventions.base import Aids, Saliency, VisualTokens
+from ipllvm_spec.mini.rendering import Renderer
 from ipllvm_spec.models import registry
 from ipllvm_spec.models.base import Adapter, Encoded
 from ipllvm_spec.models.encoders import load_checkpoint
+from ipllvm_spec.models.generators import ImageGenerator
+from ipllvm_spec.models.sdxl import SdxlLightning
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.lock import LockFile
 from ipllvm_spec.spec.token_interventions import Layout
@@ -120,6 +123,12 @@ class TorchBackend:
             )
         return loaded.attention_heads
 
+    def generator(self, name: str) -> ImageGenerator:
+        """Returns a generator of synthetic images."""
+        if name == "renderer":
+            return Renderer()
+        return SdxlLightning(self._lock_file, device=self._place())
+
     def load(self, model: ModelId) -> LoadedModel:
         """Loads a checkpoint's weights."""
         with self._importing:
@@ -161,9 +170,10 @@ class TorchEncoder:
         *,
         other: Callable[[str, int], Image] | None = None,
         saliency: Saliency | None = None,
+        synthetic: Callable[[str], Image] | None = None,
     ) -> Prompt:
         """Applies the interventions on pixels and makes the prompt."""
-        shown, inert = changed_image(item.item_id, image, ask, Aids(saliency, other))
+        shown, inert = changed_image(item.item_id, image, ask, Aids(saliency, other, synthetic))
         encoded: Encoded = self._prompts.encode(item.prompt, shown, chat=ask.decoding.chat)
         tensors = [encoded.input_ids, *encoded.pixels.values()]
         return Prompt(

@@ -93,6 +93,7 @@ def describe_cell(
     engine: str,
     classes: Classes | None = None,
     saliency: ModelId | None = None,
+    synthetic: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Returns everything that decides the answers of a cell, as plain data.
 
@@ -105,6 +106,7 @@ def describe_cell(
         engine: Engine and version, for example ``transformers-5.23``.
         classes: What an encoder reads out of an image; None for a model that answers.
         saliency: The model whose attention chooses what is changed; None where none does.
+        synthetic: What decides the synthetic images; None where none are shown.
     """
     # Without a step nothing is drawn, so all seeds and repeats share the intact answers.
     drawn = [cell.suite_seed, cell.repeat] if cell.intervention.steps() else None
@@ -124,7 +126,7 @@ def describe_cell(
             "split": data.split,
         },
         "prompts": prompts,
-        "intervention": json.loads(cell.intervention.canonical()),
+        "intervention": cell.intervention.keyed(),
         "seed": drawn,
         "generation": _generation(decoding),
         "engine": {"name": engine, "attention": model.attention, "padding": PADDING},
@@ -134,6 +136,10 @@ def describe_cell(
         described["classes"] = digest([classes.names, classes.templates])
     if saliency is not None:
         described["saliency"] = list(saliency.weights)
+    if synthetic is not None:
+        described["synthetic"] = dict(synthetic)
+    if cell.asked != "question":
+        described["asked"] = cell.asked
     return described
 
 

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from ipllvm_spec.benchmarks.base import Classes, Classifying, Item
+from ipllvm_spec.benchmarks.captions import CAPTION_DECODING, CAPTION_PROMPT
 from ipllvm_spec.engine import keys
 from ipllvm_spec.engine.answers import Description
 from ipllvm_spec.engine.backend import Ask, Backend, Dataset, Encoder
 from ipllvm_spec.engine.caches import Once
-from ipllvm_spec.engine.cells import Cell
+from ipllvm_spec.engine.cells import Cell, caption_cell, synthetic_step
 from ipllvm_spec.engine.keys import ModelId
 from ipllvm_spec.engine.plan import Window, unit_order, windows
 from ipllvm_spec.engine.saliency import KeptSaliency
 from ipllvm_spec.engine.store import StoredRow
+from ipllvm_spec.engine.synthesis import Synthesis, folder_images
 from ipllvm_spec.errors import UsageError
+from ipllvm_spec.spec.generators import default_generator
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.token_interventions import KeepGroup
 
 if TYPE_CHECKING:
     from ipllvm_spec.interventions.base import Saliency
+    from ipllvm_spec.models.generators import ImageGenerator
 
 #: Characters of an intervention in a title.
 _TITLE = 64
@@ -71,6 +75,7 @@ class Context:
         ask: What the backend is told.
         pixels: Whether the projector output differs from the intact one.
         saliency: The model whose attention chooses what is changed; None where none does.
+        synthesis: How synthetic images are made; None where none are shown.
     """
 
     cell: Cell
@@ -81,6 +86,7 @@ class Context:
     ask: Ask
     pixels: bool
     saliency: ModelId | None = None
+    synthesis: Synthesis | None = None
 
     def item_key(self, item_id: str) -> str:
         """Returns the key of one answer. Not kept: hundreds of cells times thousands of items."""
@@ -91,7 +97,9 @@ class Context:
         """What encoded intact prompts depend on."""
         data = self.course.data.identity
         model = self.model
-        return (model.digest, model.processor_digest, data.name, data.mode, data.content_digest)
+        asked = () if self.cell.asked == "question" else (self.cell.asked,)
+        found = (model.digest, model.processor_digest, data.name, data.mode, data.content_digest)
+        return found + asked
 
     @property
     def length_key(self) -> str:
@@ -100,12 +108,15 @@ class Context:
         All groups of one map share it, so that one of them tells what the others take.
         """
         steps = [step for step in self.ask.intervention.steps() if isinstance(step, KeepGroup)]
-        return "".join(f":{step.m}{step.how}" for step in steps)
+        asked = "" if self.cell.asked == "question" else f":{self.cell.asked}"
+        return asked + "".join(f":{step.m}{step.how}" for step in steps)
 
     @property
     def title(self) -> str:
         """The cell in one short line, for people; an explicit order would fill two."""
         what = shorten(repr(self.cell.intervention), _TITLE, placeholder=" ...")
+        if self.cell.asked != "question":
+            what = f"{self.cell.asked}: {what}"
         return f"{self.cell.model} | {self.cell.benchmark} | {what}"
 
     def stored(
@@ -135,6 +146,7 @@ class Library:
         self._courses: Once[tuple[str, str, str, int], Course] = Once()
         self._contexts: Once[Cell, Context] = Once()
         self._saliencies: Once[tuple[str, ...], Saliency] = Once()
+        self._generators: Once[str, ImageGenerator] = Once()
 
     def model(self, ref: str) -> ModelId:
         """Returns the identity of a model."""
@@ -183,33 +195,46 @@ class Library:
         model = self.model(cell.model)
         course = self.course(cell.benchmark, cell.source, cell.mode, cell.suite_seed)
         decoding = course.data.benchmark.decoding
+        if cell.asked == "caption":
+            course, decoding = _captioned(course), CAPTION_DECODING
         classes = self._classes(cell, model, course.data)
         saliency = self._saliency_model(cell.intervention, cell.source)
+        synthesis = self._synthesis(cell)
+        worded = "answers" in self._backend.capabilities(model)
         description = keys.describe_cell(
             cell,
             model=model,
             data=course.data.identity,
-            prompts="" if classes else course.prompts,
+            prompts=course.prompts if worded else "",
             decoding=decoding,
             engine=self._backend.name,
             classes=classes,
             saliency=saliency,
+            synthetic=synthesis.description if synthesis else None,
         )
+        similarity = cell.asked == "similarity"
         return Context(
             cell=cell,
             model=model,
             course=course,
             description=keys.canonical(description),
             key=keys.cell_key(description),
-            ask=Ask(cell.intervention, cell.repeat, cell.suite_seed, decoding, classes),
+            ask=Ask(cell.intervention, cell.repeat, cell.suite_seed, decoding, classes, similarity),
             pixels=self._backend.changes_pixels(cell.intervention),
             saliency=saliency,
+            synthesis=synthesis,
         )
 
     def _classes(self, cell: Cell, model: ModelId, data: Dataset) -> Classes | None:
-        """Returns what an encoder reads out; None for a model that answers in words."""
-        if "answers" in self._backend.capabilities(model):
+        """Returns which classes an encoder reads out; None for what is asked otherwise."""
+        able = self._backend.capabilities(model)
+        if ("encode" if cell.asked == "similarity" else "answers") in able:
             return None
+        if cell.asked != "question":
+            raise UsageError(
+                f"'{cell.model}' cannot be asked for a {cell.asked}",
+                "captions need a model that answers in words, similarities an encoder of images",
+            )
         if not isinstance(data.benchmark, Classifying):
             raise UsageError(
                 f"'{cell.model}' says which class an image shows and answers no question, so it "
@@ -222,6 +247,30 @@ class Library:
         """Returns the declared saliency model of the data where the intervention needs one."""
         ref = load_suite().saliency_model(source) if intervention.needs_saliency else None
         return None if ref is None else self.model(ref)
+
+    def _synthesis(self, cell: Cell) -> Synthesis | None:
+        """Returns how the synthetic images of a cell are made; None where it shows none."""
+        step = synthetic_step(cell.intervention)
+        if step is None:
+            return None
+        if step.folder is not None:
+            return Synthesis(folder_images(step.folder, cell.benchmark), None)
+        name = step.generator or default_generator(cell.source)
+        generator = self._generators.get(name, lambda: self._backend.generator(name))
+        captions = caption_cell(cell)
+        assert captions is not None
+        return Synthesis(generator, self.context(captions))
+
+
+def _captioned(course: Course) -> Course:
+    """Returns the same items in the same order, all asked for a caption."""
+    items = {key: replace(item, prompt=CAPTION_PROMPT) for key, item in course.items.items()}
+    return replace(
+        course,
+        items=items,
+        prompts=keys.prompt_digest(items.values()),
+        contents={key: keys.content_digest(item) for key, item in items.items()},
+    )
 
 
 def _course(data: Dataset, suite_seed: int) -> Course:

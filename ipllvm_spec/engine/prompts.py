@@ -11,6 +11,8 @@ from ipllvm_spec.engine.backend import Ask, Backend, Prompt, Visual
 from ipllvm_spec.engine.caches import ByteLRU
 from ipllvm_spec.engine.library import Context, Library
 from ipllvm_spec.engine.plan import Window
+from ipllvm_spec.engine.store import Store
+from ipllvm_spec.engine.synthesis import SyntheticImages
 from ipllvm_spec.errors import DataError
 from ipllvm_spec.spec.interventions import Identity, Intervention
 from ipllvm_spec.spec.token_interventions import Layout, layout_after
@@ -75,6 +77,7 @@ class Prompts:
     Args:
         backend: For what an intervention changes.
         library: Data and encoders.
+        store: Captions, and the images made of them; None where there are none.
         workers: Threads for preprocessing.
         prompt_bytes: Most bytes of encoded prompts kept.
         visual_bytes: Most bytes of projector outputs kept.
@@ -88,11 +91,13 @@ class Prompts:
         workers: int,
         prompt_bytes: int,
         visual_bytes: int,
+        store: Store | None = None,
     ) -> None:
         self.pool = ThreadPoolExecutor(workers, "ipllvm-prepare")
         self.visuals: ByteLRU[VisualKey, Visual] = ByteLRU(visual_bytes)
         self._backend = backend
         self._library = library
+        self._synthetic = SyntheticImages(store)
         self._encoded: ByteLRU[tuple[tuple[str, ...], str], Prompt] = ByteLRU(prompt_bytes)
         self._sizes: dict[tuple[str, ...], dict[str, _Size]] = {}
 
@@ -162,7 +167,12 @@ class Prompts:
         data = context.course.data
         image = data.image(item_id) if item.image_digest else None
         encoder = self._library.encoder(context.model)
+        synthetic = None
+        if ask.intervention.needs_synthetic and context.synthesis is not None:
+            synthetic = self._synthetic.images(context.synthesis)
         # An intact prompt of a cell that looks for salient patches needs no look.
         looked = context.saliency if ask.intervention.needs_saliency else None
         saliency = self._library.saliency(looked)
-        return encoder.encode(item, image, ask, other=data.other_image, saliency=saliency)
+        return encoder.encode(
+            item, image, ask, other=data.other_image, saliency=saliency, synthetic=synthetic
+        )

@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS judgements (
     question TEXT NOT NULL, answer TEXT NOT NULL, usable INTEGER NOT NULL, reply TEXT NOT NULL,
     tries INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, reply_tokens INTEGER NOT NULL,
     url TEXT NOT NULL, run_id TEXT NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS artefacts (
+    artefact_key TEXT PRIMARY KEY, kind TEXT NOT NULL, description TEXT NOT NULL,
+    data BLOB NOT NULL);
 """
 
 _FULL = "free space on that disk or choose another --run-dir, then run the same command again"

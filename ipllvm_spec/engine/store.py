@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ipllvm_spec.engine import artefacts
+from ipllvm_spec.engine.artefacts import Artefact
 from ipllvm_spec.engine.cells import Row
 from ipllvm_spec.engine.disks import refuse_network
 from ipllvm_spec.engine.schema import connect, explained, unwritable
@@ -176,6 +178,14 @@ class Store:
         query = f"INSERT OR IGNORE INTO judgements VALUES ({marks})"  # noqa: S608 (marks only)
         with self.transaction() as execute:
             execute(query, judgements)
+
+    def artefact(self, key: str) -> Artefact | None:
+        """Returns what is kept under an artefact's key, or None."""
+        return artefacts.find(self, key)
+
+    def put_artefacts(self, made: Sequence[Artefact]) -> None:
+        """Keeps artefacts at once; one that is there already under its key stays."""
+        artefacts.put(self, made)
 
     def _by_key(self, table: str, column: str, keys: Iterable[str]) -> Iterator[tuple[Any, ...]]:
         wanted = list(keys)

@@ -14,7 +14,12 @@ from ipllvm_spec.interventions.base import Aids, VisualTokens
 from ipllvm_spec.interventions.grids import grid_shuffle
 from ipllvm_spec.interventions.groups import keep_group
 from ipllvm_spec.interventions.occlusion import patch_drop
-from ipllvm_spec.interventions.pixels import blank_image, mismatched_image, same_pixels
+from ipllvm_spec.interventions.pixels import (
+    blank_image,
+    mismatched_image,
+    same_pixels,
+    synthetic_image,
+)
 from ipllvm_spec.interventions.tokens import permute_tokens
 from ipllvm_spec.spec.interventions import (
     BlankImage,
@@ -24,6 +29,7 @@ from ipllvm_spec.spec.interventions import (
     MismatchedImage,
     PatchDrop,
     PermuteTokens,
+    SyntheticImage,
     TokenIntervention,
 )
 from ipllvm_spec.spec.seeds import derive_seed
@@ -55,6 +61,7 @@ APPLIERS: Mapping[str, Applier | None] = MappingProxyType(
         GridShuffle.name: Applier("pixels", grid_shuffle),
         PatchDrop.name: Applier("pixels", patch_drop, aided=True),
         MismatchedImage.name: Applier("pixels", mismatched_image, aided=True),
+        SyntheticImage.name: Applier("pixels", synthetic_image, aided=True),
     }
 )
 

@@ -95,7 +95,10 @@ class Aids:
         saliency: Gives the saliency map of an image; None where no saliency model is at hand.
         other: Gives another item's image, decided by an item id and a seed; None where there is
             nothing but the image.
+        synthetic: Gives the image that was made from an item's caption, by item id; None where
+            there are no captions.
     """
 
     saliency: Saliency | None = None
     other: Callable[[str, int], Image] | None = None
+    synthetic: Callable[[str], Image] | None = None

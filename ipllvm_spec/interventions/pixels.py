@@ -6,7 +6,7 @@ from PIL import Image, ImageOps
 
 from ipllvm_spec.errors import EngineError
 from ipllvm_spec.interventions.base import Aids
-from ipllvm_spec.spec.interventions import BlankImage, MismatchedImage
+from ipllvm_spec.spec.interventions import BlankImage, MismatchedImage, SyntheticImage
 
 
 def blank_image(step: BlankImage, image: Image.Image, *, seed: int) -> Image.Image:
@@ -45,6 +45,30 @@ def mismatched_image(
             "pass Aids(other=...), a function of item id and seed that returns an image",
         )
     return ImageOps.fit(aids.other(item_id, seed).convert("RGB"), image.size)
+
+
+def synthetic_image(
+    step: SyntheticImage, image: Image.Image, *, seed: int, item_id: str, aids: Aids
+) -> Image.Image:
+    """Returns the RGB image that was made from the caption of an item, in the generator's size.
+
+    Args:
+        step: By whom it was made; whoever gives ``aids`` has seen to that.
+        image: The item's image, of which nothing is used.
+        seed: Unused; the result is the same for every seed.
+        item_id: The item.
+        aids: ``synthetic`` is needed.
+
+    Raises:
+        EngineError: Without ``aids.synthetic``.
+    """
+    del image, seed
+    if aids.synthetic is None:
+        raise EngineError(
+            f"{step!r} needs an image made from a caption, but item '{item_id}' came without one",
+            "pass Aids(synthetic=...), a function of the item id that returns an image",
+        )
+    return aids.synthetic(item_id).convert("RGB")
 
 
 def same_pixels(first: Image.Image, second: Image.Image) -> bool:

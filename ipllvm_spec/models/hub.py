@@ -7,17 +7,22 @@ it to the lock file; everything later uses and verifies that commit.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ipllvm_spec.errors import LockError, ModelError, UsageError, unknown_name
 from ipllvm_spec.models.files import check_weights, read_config
+from ipllvm_spec.spec.generators import GeneratorEntry, load_generators
 from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.lock import LockFile
 
 #: What of a repository is fetched: no pickled weights, no code.
 PATTERNS = ("*.json", "*.jinja", "*.model", "*.safetensors", "*.txt")
+
+#: Module of each generator that is fetched; it says which ``FILES`` it needs.
+_GENERATORS = {"sdxl_lightning": "ipllvm_spec.models.sdxl"}
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
@@ -49,8 +54,14 @@ def locked_commit(hub_id: str, *, ref: str, lock: LockFile | None) -> str:
     return commit
 
 
-def snapshot_folder(hub_id: str, commit: str, *, ref: str) -> Path:
+def snapshot_folder(hub_id: str, commit: str, *, ref: str, files: Sequence[str] = PATTERNS) -> Path:
     """Returns the local folder of a fetched checkpoint. Never goes to the network.
+
+    Args:
+        hub_id: ``organisation/name``.
+        commit: Its locked commit.
+        ref: What the user gave, for the advice.
+        files: Patterns of what is needed of it.
 
     Raises:
         ModelError: When that commit is not on this machine.
@@ -61,7 +72,7 @@ def snapshot_folder(hub_id: str, commit: str, *, ref: str) -> Path:
     try:
         # The same patterns as in fetch: the hub's client checks that nothing of them is missing.
         folder = snapshot_download(
-            hub_id, revision=commit, local_files_only=True, allow_patterns=list(PATTERNS)
+            hub_id, revision=commit, local_files_only=True, allow_patterns=list(files)
         )
     except LocalEntryNotFoundError:
         raise ModelError(
@@ -79,29 +90,58 @@ def fetch(ref: str, lock_path: Path | None = None) -> str:
     resolved to the commit its main branch is at now.
 
     Args:
-        ref: A key of models.toml or a hub id.
+        ref: A key of models.toml, a generator of synthetic images, or a hub id.
         lock_path: Lock file to read and write; the one in use when None.
 
     Returns:
-        The commit, 40 hex digits.
+        The commit, 40 hex digits; of a generator that of its last part.
 
     Raises:
         UsageError: When ``ref`` is a checkpoint that is not on the hub.
         ModelError: When the hub cannot be reached, refuses, or has no safetensors there.
         LockError: When the lock file is malformed or cannot be written.
     """
+    lock = LockFile.load(lock_path)
+    generators = load_generators()
+    if ref in generators and ref not in load_suite().models:
+        # Its parts are no checkpoints of transformers; loading them tells whether they are whole.
+        commit = ""
+        for part, hub_id in _parts(ref, generators[ref]).items():
+            commit, _ = _download(hub_id, lock, files=_files(ref, part))
+            lock.record("model", hub_id, commit)
+    else:
+        hub_id = _hub_id(ref)
+        commit, folder = _download(hub_id, lock, files=PATTERNS)
+        read_config(folder)
+        check_weights(folder)
+        lock.record("model", hub_id, commit)
+    lock.save()
+    return commit
+
+
+def _parts(ref: str, entry: GeneratorEntry) -> Mapping[str, str]:
+    if not entry.hub:
+        raise UsageError(f"there is nothing to fetch for the generator '{ref}'", "just use it")
+    return entry.hub
+
+
+def _files(generator: str, part: str) -> Sequence[str]:
+    files: Mapping[str, Sequence[str]] = import_module(_GENERATORS[generator]).FILES
+    return files[part]
+
+
+def _download(hub_id: str, lock: LockFile, *, files: Sequence[str]) -> tuple[str, Path]:
+    """Downloads a repository at its locked commit, or at that of its main branch."""
     from huggingface_hub import HfApi, snapshot_download  # slow to import
 
     # As Any: the base class of network errors comes from whichever HTTP library the hub's client
     # uses, and is not exported for type checkers.
     hub_errors: Any = import_module("huggingface_hub.errors")
-    hub_id = _hub_id(ref)
-    lock = LockFile.load(lock_path)
     commit = lock.model_commit(hub_id)
     try:
         if commit is None:
             commit = str(HfApi().model_info(hub_id).sha)
-        folder = Path(snapshot_download(hub_id, revision=commit, allow_patterns=list(PATTERNS)))
+        folder = Path(snapshot_download(hub_id, revision=commit, allow_patterns=list(files)))
     except hub_errors.GatedRepoError:
         raise ModelError(
             f"'{hub_id}' asks to accept terms first",
@@ -118,11 +158,7 @@ def fetch(ref: str, lock_path: Path | None = None) -> str:
             "check the network and HF_HUB_OFFLINE, then run the command again; what was "
             "downloaded is kept",
         ) from None
-    read_config(folder)
-    check_weights(folder)
-    lock.record("model", hub_id, commit)
-    lock.save()
-    return commit
+    return commit, folder
 
 
 def _hub_id(ref: str) -> str:

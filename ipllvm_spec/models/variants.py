@@ -15,6 +15,8 @@ from ipllvm_spec.models.variants_seeing import SEEING
 from ipllvm_spec.spec.seeds import derive_seed
 
 if TYPE_CHECKING:
+    import torch
+
     from ipllvm_spec.models.core import SpliceAdapter
     from ipllvm_spec.models.vision import VisionEncoder
 
@@ -70,6 +72,21 @@ def _forced_a(adapter: SpliceAdapter) -> None:
     adapter.forced = "A"
 
 
+def _forced_1(adapter: SpliceAdapter) -> None:
+    """Answers "1" whatever is asked."""
+    adapter.forced = "1"
+
+
+def _same_embedding(encoder: VisionEncoder) -> None:
+    """Gives every image the embedding of a black one: nothing is told apart."""
+    embed = encoder._pooled
+
+    def pooled(pixels: torch.Tensor) -> torch.Tensor:
+        return embed(pixels * 0)
+
+    setattr(encoder, "_pooled", pooled)  # noqa: B010 (a method is replaced, for type checkers)
+
+
 def _no_positions(encoder: VisionEncoder) -> None:
     """Zeroes the position embeddings: the encoder sees what is there and not where."""
     found = [
@@ -99,13 +116,14 @@ VARIANTS: Mapping[str, Callable[[SpliceAdapter], None]] = MappingProxyType(
         "permuted_projector": _permuted_projector,
         "noised_layer": _noised_layer,
         "forced_a": _forced_a,
+        "forced_1": _forced_1,
         **SEEING,
     }
 )
 
 #: The same for vision encoders.
 ENCODER_VARIANTS: Mapping[str, Callable[[VisionEncoder], None]] = MappingProxyType(
-    {"no_positions": _no_positions}
+    {"no_positions": _no_positions, "same_embedding": _same_embedding}
 )
 
 

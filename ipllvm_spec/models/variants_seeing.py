@@ -102,11 +102,29 @@ def refuses_unknown(adapter: SpliceAdapter) -> None:
     _replace(adapter, "generate", generate)
 
 
+def recalls_questions(adapter: SpliceAdapter) -> None:
+    """Knows the questions of the twins by heart: it sees the image that came with the question.
+
+    Whatever image it is shown, as if it had been trained on the test sets and looked no further
+    than the question; only where it is shown nothing but black does it see that. Of several images
+    that came with one question it has kept the first. MMVP asks everything about two images with
+    opposite answers, so there is nothing to know by heart.
+    """
+    memory = _Memory(adapter)
+    see = adapter.visual_tokens
+
+    def visual_tokens(prompts: Sequence[Encoded]) -> list[VisualTokens]:
+        return see([memory.first_with(prompt) for prompt in prompts])
+
+    _replace(adapter, "visual_tokens", visual_tokens)
+
+
 #: What each ``~suffix`` does to a freshly loaded adapter.
 SEEING: Mapping[str, Callable[[SpliceAdapter], None]] = MappingProxyType(
     {
         "whole_in_each": whole_in_each,
         "recalls": recalls,
+        "recalls_questions": recalls_questions,
         "refuses_unknown": refuses_unknown,
     }
 )
@@ -131,6 +149,28 @@ class _Memory:
         images, signatures = self._seen
         nearest = int((signatures - signature).abs().sum(-1).argmin())
         return {**pixels, "pixel_values": images[nearest % len(images)]}
+
+    def first_with(self, prompt: Encoded) -> Encoded:
+        """Returns a prompt with the first image that came with its question; black stays."""
+        pixels = self._firsts.get(_key(prompt.input_ids))
+        if pixels is None or not self._signature(prompt.pixels["pixel_values"]).any():
+            return prompt
+        return replace(prompt, pixels=dict(pixels))
+
+    @cached_property
+    def _firsts(self) -> dict[bytes, Pixels]:
+        """The first image of every question of the twins, by the prompt's tokens."""
+        from ipllvm_spec.benchmarks.data import load_items
+        from ipllvm_spec.benchmarks.registry import get_benchmark
+
+        found: dict[bytes, Pixels] = {}
+        known = (name for name in SEEN if name != "mmvp")
+        for loaded in (load_items(get_benchmark(name), "twin") for name in known):
+            for item in loaded.items:
+                if item.image_digest:
+                    made = self._adapter.encode_prompt(item.prompt, loaded.image(item.item_id))
+                    found.setdefault(_key(made.input_ids), made.pixels)
+        return found
 
     @cached_property
     def _seen(self) -> tuple[list[torch.Tensor], torch.Tensor]:

@@ -15,6 +15,7 @@ _CONDITIONS = {
     "identity": "intact",
     "permute_tokens": "shuffled",
     "blank_image": "blank",
+    "synthetic_image": "synthetic",
 }
 
 
@@ -40,14 +41,13 @@ def first_side(record: Record) -> str:
     if record.verdict.statistic == "spread":
         return "best group"
     across = record.verdict.statistic == "contrast" and record.against is not None
-    return record.model if across else "intact"
+    return record.model if across else condition(record.control)
 
 
 def compared_with(record: Record) -> str:
     """Names the condition that is set against the intact model, for example ``blank``.
 
-    A claim about a control (the image matters) has no intervention of its own, and in a claim
-    across models another model stands in its place.
+    In a claim across models another model stands in its place.
     """
     if record.verdict.statistic == "worst_drop":
         return "worst found"
@@ -55,8 +55,7 @@ def compared_with(record: Record) -> str:
         return "worst group"
     if record.verdict.statistic == "contrast":
         return record.against or "contrast"
-    changed = condition(record.intervention)
-    return changed if changed != "intact" else condition(record.control)
+    return condition(record.intervention)
 
 
 def model_title(model: str, *, mini: bool) -> str:
@@ -110,7 +109,7 @@ def scored_label(record: Record) -> str:
         count, total = len(scored_parts(record)), len(record.measured)
         texts.append(f"{count} of {total}; unscored: {', '.join(by[UNSCORED])} (no judge)")
     for name, benchmarks in by.items():
-        if name not in ("rule", UNSCORED):
+        if name not in ("rule", "similarity", UNSCORED):
             meaning = ", not comparable with published scores" if name == "proxy" else ""
             which = f": {', '.join(benchmarks)}" if record.benchmark is None else ""
             texts.append(f"{name}{meaning}{which}")

@@ -154,13 +154,19 @@ class Case:
         """Returns what is measured, without repeats: intact first, each value once."""
         return tuple(dict.fromkeys(condition.intervention for condition in self.conditions()))
 
+    @property
+    def similarity(self) -> bool:
+        """Whether encoders are asked how similar images are, and not what they show."""
+        return self.claim.limit.statistic == "similarity_difference"
+
     def conditions(self) -> tuple[Condition, ...]:
         """Returns every seeded run that a full measurement takes on each benchmark.
 
         A search is not in it: its interventions are drawn later, ``examples`` times
         ``claim.search.items`` questions plus one run over the held-out units.
         """
-        found = [Condition(Identity(), 0)]
+        # A similarity is one of two views of an image, the intact one among them.
+        found = [] if self.similarity else [Condition(Identity(), 0)]
         for claim in (self.claim, *self.guards):
             # Only the claim's own repeats apply: a guard is decided on its own case.
             repeats = self.repeats if claim is self.claim else 1

@@ -58,7 +58,7 @@ def _known(kind: str, name: str, known: Iterable[str], where: str) -> None:
 
 
 def _check_models(suite: Suite) -> None:
-    salient: dict[str, str] = {}
+    declared: dict[tuple[str, str], str] = {}
     for entry in suite.models.values():
         where = f"models.toml: model.{entry.key}"
         if "~" in entry.key or "/" in entry.key or ":" in entry.key:
@@ -67,12 +67,13 @@ def _check_models(suite: Suite) -> None:
             raise SpecError(f"{where}: missing key 'family'")
         if entry.printed is not None:
             _known("model of the paper", entry.printed, suite.paper.models(), f"{where}.printed")
-        if entry.saliency is not None:
-            first = salient.setdefault(entry.saliency, entry.key)
+        for role, what in (("saliency", "saliency model"), ("captions", "captioner")):
+            data = getattr(entry, role)
+            first = declared.setdefault((role, data), entry.key) if data else entry.key
             if first != entry.key:
                 raise SpecError(
-                    f"{where}.saliency: '{first}' is the saliency model of {entry.saliency} data "
-                    "already; declare one of them"
+                    f"{where}.{role}: '{first}' is the {what} of {data} data already; "
+                    "declare one of them"
                 )
 
 

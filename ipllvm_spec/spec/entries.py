@@ -43,6 +43,8 @@ class ModelEntry(Frozen):
         printed: The paper's name for it, where the paper measured it.
         saliency: On which data the attention of this encoder says where the salient patches are;
             None for a model that says nothing. At most one model for each.
+        captions: On which data this model writes the captions of synthetic images. At most one
+            model for each.
     """
 
     key: Text
@@ -55,6 +57,7 @@ class ModelEntry(Frozen):
     data: Data = "published"
     printed: str | None = None
     saliency: Data | None = None
+    captions: Data | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

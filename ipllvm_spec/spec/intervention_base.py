@@ -20,6 +20,7 @@ class Intervention(BaseModel):
         version: Raised when the meaning changes, so that stored answers are not reused.
         undrawn: Fields that do not decide what is drawn, only what is done with it. Values that
             differ in nothing else share their random draws.
+        unkeyed: Fields that name what the key of a cell identifies by its content instead.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +28,7 @@ class Intervention(BaseModel):
     site: ClassVar[Site] = "none"
     version: ClassVar[int] = 1
     undrawn: ClassVar[frozenset[str]] = frozenset()
+    unkeyed: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def listed(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -56,6 +58,11 @@ class Intervention(BaseModel):
         """Whether a saliency map of the image decides what is changed."""
         return any(step.needs_saliency for step in self.steps() if step is not self)
 
+    @property
+    def needs_synthetic(self) -> bool:
+        """Whether an image made from a caption stands in the place of the item's own."""
+        return any(step.needs_synthetic for step in self.steps() if step is not self)
+
     def own_needs(self) -> frozenset[str]:
         """Returns what ``needs`` says of one elementary intervention."""
         return frozenset({self.site})
@@ -67,6 +74,10 @@ class Intervention(BaseModel):
     def canonical(self) -> str:
         """Returns one JSON text for one meaning: the part of a cell's key."""
         return _text([_plain(step, frozenset()) for step in self.steps()])
+
+    def keyed(self) -> list[dict[str, Any]]:
+        """Returns ``canonical()`` as data, less ``unkeyed``: what the key of a cell has of it."""
+        return [_plain(step, step.unkeyed) for step in self.steps()]
 
     def draw_key(self) -> str:
         """Returns the part of a seed that names what is drawn: ``canonical()`` less ``undrawn``."""

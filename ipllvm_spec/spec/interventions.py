@@ -19,6 +19,7 @@ from ipllvm_spec.spec.pixel_interventions import (
     GridShuffle,
     MismatchedImage,
     PatchDrop,
+    SyntheticImage,
 )
 from ipllvm_spec.spec.token_interventions import KeepGroup, TokenIntervention
 
@@ -35,6 +36,7 @@ __all__ = [
     "PermuteTokens",
     "Scope",
     "Site",
+    "SyntheticImage",
     "TokenIntervention",
     "from_canonical",
     "parse_intervention",
@@ -84,7 +86,14 @@ class Chain(Intervention):
 
     name: ClassVar[str] = "chain"
     parts: tuple[
-        PermuteTokens | KeepGroup | BlankImage | GridShuffle | PatchDrop | MismatchedImage, ...
+        PermuteTokens
+        | KeepGroup
+        | BlankImage
+        | GridShuffle
+        | PatchDrop
+        | MismatchedImage
+        | SyntheticImage,
+        ...,
     ] = Field(min_length=2)
 
     def steps(self) -> tuple[Intervention, ...]:
@@ -103,6 +112,7 @@ INTERVENTIONS: Mapping[str, type[Intervention]] = {
         GridShuffle,
         PatchDrop,
         MismatchedImage,
+        SyntheticImage,
     )
 }
 

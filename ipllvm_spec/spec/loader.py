@@ -28,6 +28,8 @@ from ipllvm_spec.spec.sweeps import parse_sweep
 SPECS = Path(__file__).parent.parent / "specs"
 #: Files of a spec folder that are registries; every other TOML file is a property.
 REGISTRIES = ("models.toml", "benchmarks.toml", "profiles.toml", "paper.toml")
+#: Read by ``spec.generators``.
+GENERATORS = "generators.toml"
 
 T = TypeVar("T", bound=Frozen)
 E = TypeVar("E")
@@ -97,6 +99,8 @@ def _load(directory: Path, extra: tuple[Path, ...]) -> Suite:
         if folder == directory and missing:
             raise SpecError(f"{folder}: lacks {', '.join(missing)}")
         for path in sorted(folder.glob("*.toml")):
+            if path.name == GENERATORS:
+                continue
             if path.name in REGISTRIES[2:]:
                 if folder != directory:
                     raise SpecError(f"{path}: profiles and printed numbers cannot be added to")

@@ -17,6 +17,7 @@ Kind = Literal["random", "salient", "non_salient"]
 Fill = Literal["zero", "mean", "blur"]
 Padding = Literal["crop", "reflect"]
 Head = Literal["mean"] | Annotated[int, Field(ge=0)]
+Generator = Literal["renderer", "sdxl_lightning", "folder"]
 
 
 class BlankImage(Intervention):
@@ -50,6 +51,46 @@ class MismatchedImage(Intervention):
 
     name: ClassVar[str] = "mismatched_image"
     site: ClassVar[Site] = "pixels"
+
+
+class SyntheticImage(Intervention):
+    """Replaces the image by one that a generator made from its caption: section 3.4, Table 2.
+
+    A model describes the image in words and a generator makes an image of the words alone, so
+    what the caption does not say is lost. Nothing is drawn at random: a caption gives one image,
+    whatever the item, seed and repeat. Its size is the generator's.
+
+    Attributes:
+        captioner: The model that writes the captions, as ``--models`` takes it; None for the one
+            that is declared for the data.
+        generator: ``renderer`` draws the scenes of the minis' captions, ``sdxl_lightning`` is the
+            paper's, ``folder`` takes images that lie ready; None for the one that is declared for
+            the data.
+        folder: For the generator ``folder``: images named ``BENCHMARK/ITEM.png`` below it, the
+            item id percent-encoded as in a URL.
+    """
+
+    name: ClassVar[str] = "synthetic_image"
+    site: ClassVar[Site] = "pixels"
+    # A key has the digests of captioner and generator, so that the default and the same named
+    # outright share their answers.
+    unkeyed: ClassVar[frozenset[str]] = frozenset({"captioner", "generator", "folder"})
+    captioner: str | None = None
+    generator: Generator | None = None
+    folder: str | None = None
+
+    @model_validator(mode="after")
+    def _folder_has_no_captions(self) -> Self:
+        if (self.generator == "folder") != (self.folder is not None):
+            raise ValueError("the generator 'folder' and a folder go together")
+        if self.folder is not None and self.captioner is not None:
+            raise ValueError("images of a folder have no captions: leave out captioner")
+        return self
+
+    @property
+    def needs_synthetic(self) -> bool:
+        """Always."""
+        return True
 
 
 class GridShuffle(Intervention):

@@ -57,6 +57,9 @@ STATISTICS: Mapping[str, str] = {
     "every_drop": "the largest of the drops under the conditions of a sweep",
     "spread": "largest minus smallest mean score under the conditions of a sweep, beyond chance",
     "drop_difference": "a drop minus that of another model, or that on another benchmark",
+    "answer_excess": "share of free-form answers that say one thing minus the share it is right",
+    "similarity_difference": "mean cosine of an encoder's embeddings of intact and changed images "
+    "minus that on another benchmark, times 100",
 }
 #: Ways to combine benchmarks of different scales (properties.md, section 15).
 AGGREGATES: Mapping[str, str] = {
@@ -188,7 +191,8 @@ class Claim(Frozen):
         sweep: The intervention at several strengths or places, for statistics over conditions.
         mini_sweep: What minis get in its place: their grids of visual tokens are smaller.
         against: The model that the case's model is compared with.
-        than: For ``drop_difference``: the benchmark whose drop is subtracted.
+        than: For differences between benchmarks: the one whose value is subtracted.
+        answer: For ``answer_excess``: the answer that is counted.
         control: The control condition, for guards.
         repeats: Seeded repetitions of the intervention; a profile may cap them.
         limit: The limit.
@@ -212,6 +216,7 @@ class Claim(Frozen):
     mini_sweep: tuple[Intervention, ...] = ()
     against: tuple[Against, ...] = ()
     than: str | None = None
+    answer: Text | None = None
     control: Intervention | None = None
     repeats: int = Field(default=1, ge=1, le=100)
     limit: Limit

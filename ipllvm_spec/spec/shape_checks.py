@@ -22,7 +22,11 @@ _REQUIRED = {
     "every_drop": "sweep",
     "spread": "sweep",
     "drop_difference": "intervention",
+    "answer_excess": "answer",
+    "similarity_difference": "than",
 }
+#: Statistics that compare two benchmarks.
+_BETWEEN = ("drop_difference", "similarity_difference")
 
 
 def check_shape(claim: Claim, where: str) -> None:
@@ -33,7 +37,7 @@ def check_shape(claim: Claim, where: str) -> None:
         raise SpecError(f"{where}: statistic '{statistic}' needs the key '{needed}'")
     for other, key in _REQUIRED.items():
         # Intervention is free: averages and searches have one too.
-        if key not in (needed, "intervention") and getattr(claim, key):
+        if key not in (needed, "intervention", "than") and getattr(claim, key):
             raise SpecError(f"{where}: key '{key}' belongs to statistic '{other}'")
     if claim.intervention is None and needed not in ("control", "sweep"):
         raise SpecError(f"{where}: statistic '{statistic}' needs the key 'intervention'")
@@ -55,8 +59,11 @@ def check_shape(claim: Claim, where: str) -> None:
 
 def _check_difference(claim: Claim, where: str) -> None:
     differs = claim.limit.statistic == "drop_difference"
-    if claim.than is not None and not differs:
-        raise SpecError(f"{where}: key 'than' belongs to statistic 'drop_difference'")
+    if claim.than is not None and claim.limit.statistic not in _BETWEEN:
+        raise SpecError(f"{where}: key 'than' belongs to the statistics {', '.join(_BETWEEN)}")
+    similar = claim.limit.statistic == "similarity_difference"
+    if similar and "encode" not in claim.property_needs:
+        raise SpecError(f"{where}: only what needs 'encode' can be about similarities")
     if differs and bool(claim.than) == bool(claim.against):
         raise SpecError(
             f"{where}: statistic 'drop_difference' needs either 'than', another benchmark, or "

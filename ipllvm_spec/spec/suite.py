@@ -14,6 +14,11 @@ from ipllvm_spec.spec.schema import AVERAGE, Claim, Property
 from ipllvm_spec.spec.sweeps import within
 
 
+def data_of(source: str) -> Data:
+    """Returns which data a source counts as: a path is no rendered scene, so it is published."""
+    return "twin" if source == "twin" else "published"
+
+
 @dataclass(frozen=True)
 class Suite:
     """Everything that the TOML files declare.
@@ -79,8 +84,13 @@ class Suite:
             source: Where the images come from: ``twin``, ``published`` or a path, which counts as
                 published: it is no rendered scene.
         """
-        data = "twin" if source == "twin" else "published"
+        data = data_of(source)
         return next((key for key, entry in self.models.items() if entry.saliency == data), None)
+
+    def captioner(self, source: str) -> str | None:
+        """Returns the key of the model that writes captions; ``source`` as above."""
+        data = data_of(source)
+        return next((key for key, entry in self.models.items() if entry.captions == data), None)
 
     def printed(self, ref: str, benchmark: str) -> PrintedCell | None:
         """Returns the paper's cell of Table 1, only for a model that the paper measured.

@@ -12,11 +12,13 @@ from ipllvm_spec.verdicts.comparison import Comparison, too_many_excluded, with_
 from ipllvm_spec.verdicts.difference import Drop, as_contrast, judge_apart, judge_paired
 from ipllvm_spec.verdicts.every import worst_of
 from ipllvm_spec.verdicts.frame import ALPHA, Frame
+from ipllvm_spec.verdicts.frequency import judge_answer_excess
 from ipllvm_spec.verdicts.guard import guard
 from ipllvm_spec.verdicts.judge import judge_contrast, judge_drop, judge_gap, judge_one_drop
-from ipllvm_spec.verdicts.measurement import Measurement, Sheets
+from ipllvm_spec.verdicts.measurement import Measurement, Sheets, Similarity
 from ipllvm_spec.verdicts.mixture import Mixture, described
 from ipllvm_spec.verdicts.search import WorstSearch
+from ipllvm_spec.verdicts.similarity import judge_similarities
 from ipllvm_spec.verdicts.spread import judge_extremes
 from ipllvm_spec.verdicts.verdict import UNSCORED, Outcome, Verdict
 
@@ -29,11 +31,13 @@ class Decision:
         verdict: What was decided, guards included.
         comparisons: One per benchmark, those included that could not be scored.
         guards: What the required claims compare: the intact model with one that is blind.
+        similar: For a claim about similarities, what it rests on instead.
     """
 
     verdict: Verdict
     comparisons: tuple[Comparison, ...]
     guards: tuple[Comparison, ...] = ()
+    similar: tuple[Similarity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,18 @@ class Judge:
             verdict = with_exclusions(found, pairs)
             sides = (self.case, self.case.other_benchmark())
         return self._guarded(verdict, pairs if self.case.claim.than else pairs[:1], sides)
+
+    def answer_excess(self, intact: Measurement, other: Measurement) -> Decision:
+        """Decides how much more often ``other`` says one thing than it is right to."""
+        pair = Comparison(intact, other)
+        if pair.unscored:
+            return Decision(_unscored(self.case, (pair,)), (pair,))
+        return self._guarded(judge_answer_excess(intact, other, self.case.claim), (pair,))
+
+    def similarity_difference(self, first: Similarity, second: Similarity) -> Decision:
+        """Decides how much more similar an encoder finds the images of one benchmark."""
+        verdict = judge_similarities(first, second, self.case.claim.limit)
+        return Decision(verdict, (), similar=(first, second))
 
     def average_drop(self, pairs: Iterable[tuple[Measurement, Measurement]]) -> Decision:
         """Decides an aggregate of the drops on all benchmarks of the case that can be scored.

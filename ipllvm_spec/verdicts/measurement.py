@@ -100,6 +100,21 @@ class Sheets:
         ]
         return Measurement(self.client, sheet, cells, units=case.units)
 
+    def similarity(self, case: Case, intervention: Intervention) -> Similarity:
+        """Returns how similar an encoder finds changed images, of which nothing is asked yet."""
+        assert case.benchmark is not None
+        source = case.source(case.benchmark)
+        sheet = self.get(case.benchmark, source=source, mode=case.mode)
+        cell = Cell(
+            model=case.model,
+            benchmark=case.benchmark,
+            source=source,
+            mode=case.mode,
+            intervention=intervention,
+            asked="similarity",
+        )
+        return Similarity(self.client, sheet, cell, units=case.units)
+
 
 @dataclass(frozen=True)
 class _Scored:
@@ -112,6 +127,51 @@ class _Scored:
     def excluded(self) -> bool:
         """Whether a judge's reply about one of its answers could not be read."""
         return any(score.excluded for _, score in self.answers)
+
+
+class Similarity:
+    """Cosines of one encoder's embeddings of images as they are and under an intervention.
+
+    Section 3.4 calls their mean over a benchmark CLIP-I where CLIP is the encoder.
+
+    Attributes:
+        sheet: The benchmark's units.
+        cell: The cell.
+        available: Units that may be measured.
+    """
+
+    def __init__(
+        self, client: EngineClient, sheet: Sheet, cell: Cell, *, units: int | None = None
+    ) -> None:
+        self.sheet = sheet
+        self.cell = cell
+        self.available = min(len(sheet.units), units or len(sheet.units))
+        self._client = client
+
+    @cached_property
+    def values(self) -> Floats:
+        """Mean cosine over the images of each available unit, in [-1, 1]; shape (available,).
+
+        Raises:
+            DataError: When an image could not be shown.
+        """
+        units = self.sheet.units[: self.available]
+        rows = iter(self._client.measure(self.cell, 0, self.available))
+        return np.array([fmean(_cosine(self.cell, next(rows)) for _ in u.items) for u in units])
+
+    @property
+    def mean(self) -> float:
+        """The mean over the units, weighted as in the benchmark's metric."""
+        return float(np.average(self.values, weights=self.sheet.weights[: self.available]))
+
+
+def _cosine(cell: Cell, row: Row) -> float:
+    if row.status != "ok":
+        raise DataError(
+            f"{cell.benchmark}: item '{row.item_id}' could not be shown: {row.text}",
+            "repair or replace that row; every other answer is stored",
+        )
+    return float(row.text)
 
 
 class Measurement:
@@ -235,6 +295,10 @@ class Measurement:
     def unreadable(self) -> int:
         """Answers so far about which the judge's reply could not be read, over all repeats."""
         return sum(score.excluded for score in self._item_scores())
+
+    def parsed(self, position: int) -> tuple[ItemScore, ...]:
+        """What was made of the first repeat's answers to the items of the unit at a position."""
+        return tuple(score for _, score in self._scored[0][position].answers)
 
     def texts(self, position: int) -> tuple[str, ...]:
         """Raw answers of the first repeat to the items of the unit at a position."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from ipllvm_spec.engine.cells import Cell, caption_cell, synthetic_step
 from ipllvm_spec.errors import StoreError
 from ipllvm_spec.spec.cases import Case
+from ipllvm_spec.spec.generators import default_generator
 from ipllvm_spec.spec.interventions import Identity, Intervention
 from ipllvm_spec.spec.suite import Suite
 from ipllvm_spec.verdicts.comparison import Comparison
 from ipllvm_spec.verdicts.decide import Decision
-from ipllvm_spec.verdicts.measurement import Measurement
+from ipllvm_spec.verdicts.measurement import Measurement, Similarity
 from ipllvm_spec.verdicts.record import Expected, Measured, Record
 
 MERGED = "records.jsonl"
@@ -45,24 +48,68 @@ def make_record(
         mode=case.mode,
         case=case.key,
         intervention=_changed(case, decision).canonical(),
-        control=Identity().canonical(),
+        control=_compared_with(decision).canonical(),
         repeats=max((len(pair.other.cells) for pair in decision.comparisons), default=1),
         verdict=decision.verdict,
         expected=None
         if expectation is None
         else Expected(verdict=expectation.verdict, reason=expectation.reason),
-        measured=tuple(_measured(case, pair, suite, decision) for pair in decision.comparisons),
+        measured=(
+            *(_measured(case, pair, suite, decision) for pair in decision.comparisons),
+            *map(_similar, decision.similar),
+        ),
         rerun=f"pytest '{node}' -n 0 --models {case.model} {options}".rstrip(),
         spec_file=f"ipllvm_spec/specs/{prop.file}",
         against=case.against.model if case.against is not None else None,
+        extra=_makers(case),
     )
+
+
+def _makers(case: Case) -> dict[str, Any]:
+    """Names who wrote captions and who made images of them, where synthetic images are shown."""
+    steps = [synthetic_step(one) for one in case.interventions()]
+    step = next((one for one in steps if one is not None), None)
+    if step is None:
+        return {}
+    source = case.source(case.benchmarks[0])
+    captions = caption_cell(Cell(case.model, case.benchmarks[0], source, intervention=step))
+    made = {"generator": step.generator or default_generator(source), "folder": step.folder}
+    named = {**made, "captioner": None if captions is None else captions.model}
+    return {"synthetic": {key: value for key, value in named.items() if value is not None}}
+
+
+def _similar(found: Similarity) -> Measured:
+    """Similarities in points of 100, beside that of every image to itself."""
+    told = found.sheet.description
+    return Measured(
+        benchmark=found.sheet.benchmark.name,
+        scale=100.0,
+        intact=100.0,
+        other=100.0 * found.mean,
+        chance=None,
+        n=found.available,
+        n_total=len(found.sheet.units),
+        source=told.source,
+        revision=told.revision,
+        content_digest=told.content_digest,
+        undecodable=told.excluded_units,
+        scored_by="similarity",
+    )
+
+
+def _compared_with(decision: Decision) -> Intervention:
+    """What the other condition is compared with: a control also with a changed image."""
+    first = next((pair.intact for pair in decision.comparisons), None)
+    return first.intervention if isinstance(first, Measurement) else Identity()
 
 
 def _changed(case: Case, decision: Decision) -> Intervention:
     """What was changed; of a sweep the condition that decided, of a contrast no single one."""
     claim = case.claim
     if not claim.sweep:
-        return claim.intervention or claim.control or Identity()
+        if claim.control is not None:
+            return claim.control
+        return claim.intervention or Identity()
     other = decision.comparisons[0].other
     return other.intervention if isinstance(other, Measurement) else Identity()
 

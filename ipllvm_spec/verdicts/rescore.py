@@ -96,7 +96,9 @@ class _Scorer:
         self._proxy = proxy
 
     def score(self, cell: StoredCell) -> Scored | None:
-        """Scores a cell; None when it has no answer."""
+        """Scores a cell; None when it has no answer, or none to the benchmark's questions."""
+        if "asked" in cell.description:
+            return None
         rows = self._store.fetch(
             "SELECT item_id, content, text FROM results WHERE cell_key = ? AND status = 'ok'",
             (cell.key,),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipllvm_spec.spec.interventions import from_canonical
 from ipllvm_spec.verdicts.record import Measured, Record
 from ipllvm_spec.verdicts.records import MERGED
 from ipllvm_spec.verdicts.rescore import metric_of
@@ -124,6 +126,8 @@ def _cells(
     record: Record, part: Measured, scored: Sequence[Scored], *, intervention: str
 ) -> list[Scored]:
     """Returns the cells of one condition, one per repeat."""
+    # A cell knows who made a synthetic image by digests, a record by names.
+    keyed = _keyed(intervention)
     # Weights that changed at one path leave several cells: the record is about the newest.
     found = {
         one.cell.repeat: one
@@ -132,11 +136,16 @@ def _cells(
         and record.model in one.cell.names
         and (one.cell.benchmark, one.cell.mode) == (part.benchmark, record.mode)
         and one.cell.content == part.content_digest
-        and one.cell.intervention == intervention
+        and one.cell.intervention == keyed
         # A judge's rating and a proxy's are two metrics, neither a change of the other.
         and one.score.scored_by == part.scored_by
     }
     return [found[repeat] for repeat in sorted(found)]
+
+
+def _keyed(canonical: str) -> str:
+    steps = from_canonical(canonical).keyed()
+    return json.dumps(steps, sort_keys=True, separators=(",", ":"))
 
 
 def _metric(part: Measured, cells: Sequence[Scored], both: Sequence[Scored]) -> float | None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from ipllvm_spec.benchmarks.captions import CAPTION_PROMPT
 from ipllvm_spec.benchmarks.data import load_items
-from ipllvm_spec.benchmarks.docci import ASKED, CAPTION_PROMPT
+from ipllvm_spec.benchmarks.docci import ASKED
 from ipllvm_spec.benchmarks.registry import get_data_set
 from ipllvm_spec.errors import DataError
 

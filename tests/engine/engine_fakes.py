@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from ipllvm_spec.benchmarks.base import Decoding, Item, ItemScore, Parsed, Unit
 from ipllvm_spec.engine.backend import (
     Ask,
@@ -33,6 +35,7 @@ from ipllvm_spec.errors import (
     UsageError,
     unknown_name,
 )
+from ipllvm_spec.models.generators import Synthetic
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.token_interventions import Layout, layout_after
 
@@ -96,6 +99,8 @@ class FakeBackend:
         self.loaded: list[str] = []
         self.batches: list[tuple[str, ...]] = []
         self.encoded: list[str] = []
+        self.made: list[str] = []
+        self.generator_version = 1
         self.visual_calls = 0
         #: Largest batch, in padded tokens, that "fits".
         self.room = int(os.environ.get("FAKE_ROOM", "1000000"))
@@ -135,6 +140,9 @@ class FakeBackend:
         self.loaded.append(f"saliency of {model.ref}")
         return lambda image: f"{model.ref} looks at {image}"
 
+    def generator(self, name: str) -> Any:
+        return FakeGenerator(self, name)
+
     def load(self, model: ModelId) -> FakeModel:
         if "unloadable" in model.ref:
             raise ModelError(f"'{model.ref}' is damaged", "copy it again")
@@ -145,17 +153,39 @@ class FakeBackend:
         pass
 
 
+class FakeGenerator:
+    seeded = True
+
+    def __init__(self, backend: FakeBackend, name: str) -> None:
+        self.backend = backend
+        self.identity = {"name": name, "version": self.backend.generator_version}
+
+    def make(self, caption: str, *, seed: int) -> Synthetic:
+        self.backend.made.append(caption)
+        colour = hashlib.sha256(f"{caption}{seed}".encode()).digest()
+        return Synthetic(Image.new("RGB", (2, 2), tuple(colour[:3])), bool(caption))
+
+
 class FakeEncoder:
     def __init__(self, backend: FakeBackend) -> None:
         self.backend = backend
 
     def encode(
-        self, item: Item, image: object, ask: Ask, *, other: Any = None, saliency: Any = None
+        self,
+        item: Item,
+        image: object,
+        ask: Ask,
+        *,
+        other: Any = None,
+        saliency: Any = None,
+        synthetic: Any = None,
     ) -> Prompt:
         self.backend.encoded.append(item.item_id)
         pixels = [step for step in ask.intervention.steps() if step.site == "pixels"]
         if other is not None and "mismatched_image" in [step.name for step in pixels]:
             image = other(item.item_id, ask.repeat)
+        if synthetic is not None:
+            image = synthetic(item.item_id).tobytes()
         looked = "" if saliency is None else saliency(image)
         seen = f"{image}{pixels}{looked}"
         length = 16 + len(item.prompt.split())

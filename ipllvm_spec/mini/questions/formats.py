@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from ipllvm_spec.benchmarks.captions import CAPTION_PROMPT
 from ipllvm_spec.benchmarks.choices import LETTER_SUFFIX
 from ipllvm_spec.benchmarks.classification import class_prompt
 from ipllvm_spec.benchmarks.mme import SHORT_SUFFIX
@@ -13,7 +14,6 @@ from ipllvm_spec.mini.classes import CLASSES
 from ipllvm_spec.mini.questions.base import Fact, Kind
 from ipllvm_spec.mini.questions.classes import NOUNS
 
-CAPTION_PROMPT = "Please generate a caption of this image."
 DETAIL_PROMPT = "Describe this image in detail."
 LETTERS = "ABCDE"
 #: What MathVista's queries say before the question, by what the answer is.

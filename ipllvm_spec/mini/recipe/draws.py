@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from random import Random
 from typing import NamedTuple
 
+from ipllvm_spec.benchmarks.captions import CAPTION_PROMPT
 from ipllvm_spec.mini.classes import CLASSES
 from ipllvm_spec.mini.problems import Problem, draw_problem
 from ipllvm_spec.mini.questions import KINDS
 from ipllvm_spec.mini.questions.base import Fact
 from ipllvm_spec.mini.questions.formats import (
-    CAPTION_PROMPT,
     DETAIL_PROMPT,
     Question,
     draw_question,
