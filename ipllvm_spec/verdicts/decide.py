@@ -9,13 +9,14 @@ from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Identity
 from ipllvm_spec.verdicts.average import Part, judge_average
 from ipllvm_spec.verdicts.comparison import Comparison, too_many_excluded, with_exclusions
+from ipllvm_spec.verdicts.cosines import Similarity
 from ipllvm_spec.verdicts.difference import Drop, as_contrast, judge_apart, judge_paired
 from ipllvm_spec.verdicts.every import worst_of
 from ipllvm_spec.verdicts.frame import ALPHA, Frame
 from ipllvm_spec.verdicts.frequency import judge_answer_excess
 from ipllvm_spec.verdicts.guard import guard
 from ipllvm_spec.verdicts.judge import judge_contrast, judge_drop, judge_gap, judge_one_drop
-from ipllvm_spec.verdicts.measurement import Measurement, Sheets, Similarity
+from ipllvm_spec.verdicts.measurement import Measurement, Sheets
 from ipllvm_spec.verdicts.mixture import Mixture, described
 from ipllvm_spec.verdicts.search import WorstSearch
 from ipllvm_spec.verdicts.similarity import judge_similarities

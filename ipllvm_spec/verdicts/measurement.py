@@ -20,6 +20,7 @@ from ipllvm_spec.errors import DataError
 from ipllvm_spec.measures.accuracy import published_metric
 from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import Identity, Intervention
+from ipllvm_spec.verdicts.cosines import Similarity
 from ipllvm_spec.verdicts.scorer import Scorer
 
 Floats = NDArray[np.float64]
@@ -127,51 +128,6 @@ class _Scored:
     def excluded(self) -> bool:
         """Whether a judge's reply about one of its answers could not be read."""
         return any(score.excluded for _, score in self.answers)
-
-
-class Similarity:
-    """Cosines of one encoder's embeddings of images as they are and under an intervention.
-
-    Section 3.4 calls their mean over a benchmark CLIP-I where CLIP is the encoder.
-
-    Attributes:
-        sheet: The benchmark's units.
-        cell: The cell.
-        available: Units that may be measured.
-    """
-
-    def __init__(
-        self, client: EngineClient, sheet: Sheet, cell: Cell, *, units: int | None = None
-    ) -> None:
-        self.sheet = sheet
-        self.cell = cell
-        self.available = min(len(sheet.units), units or len(sheet.units))
-        self._client = client
-
-    @cached_property
-    def values(self) -> Floats:
-        """Mean cosine over the images of each available unit, in [-1, 1]; shape (available,).
-
-        Raises:
-            DataError: When an image could not be shown.
-        """
-        units = self.sheet.units[: self.available]
-        rows = iter(self._client.measure(self.cell, 0, self.available))
-        return np.array([fmean(_cosine(self.cell, next(rows)) for _ in u.items) for u in units])
-
-    @property
-    def mean(self) -> float:
-        """The mean over the units, weighted as in the benchmark's metric."""
-        return float(np.average(self.values, weights=self.sheet.weights[: self.available]))
-
-
-def _cosine(cell: Cell, row: Row) -> float:
-    if row.status != "ok":
-        raise DataError(
-            f"{cell.benchmark}: item '{row.item_id}' could not be shown: {row.text}",
-            "repair or replace that row; every other answer is stored",
-        )
-    return float(row.text)
 
 
 class Measurement:

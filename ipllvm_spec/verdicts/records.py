@@ -13,8 +13,9 @@ from ipllvm_spec.spec.generators import default_generator
 from ipllvm_spec.spec.interventions import Identity, Intervention
 from ipllvm_spec.spec.suite import Suite
 from ipllvm_spec.verdicts.comparison import Comparison
+from ipllvm_spec.verdicts.cosines import Similarity
 from ipllvm_spec.verdicts.decide import Decision
-from ipllvm_spec.verdicts.measurement import Measurement, Similarity
+from ipllvm_spec.verdicts.measurement import Measurement
 from ipllvm_spec.verdicts.record import Expected, Measured, Record
 
 MERGED = "records.jsonl"

@@ -9,9 +9,9 @@ from ipllvm_spec.spec.schema import Limit
 from ipllvm_spec.statistics.combine import sum_bounds
 from ipllvm_spec.statistics.graded import graded_bounds
 from ipllvm_spec.statistics.intervals import Bounds
+from ipllvm_spec.verdicts.cosines import Similarity
 from ipllvm_spec.verdicts.frame import ALPHA, LIKE_THESE, Frame
 from ipllvm_spec.verdicts.judge import require_statistic
-from ipllvm_spec.verdicts.measurement import Similarity
 from ipllvm_spec.verdicts.streams import ArrayStream, Layout, Scores
 from ipllvm_spec.verdicts.verdict import Outcome, Verdict
 
