@@ -45,6 +45,12 @@ def of_kind(store: Store, kind: str) -> Iterator[Artefact]:
             yield found
 
 
+def kept_descriptions(store: Store, kind: str) -> list[str]:
+    """Returns the descriptions of all artefacts of a kind, without their data, in key order."""
+    query = "SELECT description FROM artefacts WHERE kind = ? ORDER BY artefact_key"
+    return [text for (text,) in store.fetch(query, (kind,))]
+
+
 def put(store: Store, artefacts: Sequence[Artefact]) -> None:
     """Stores artefacts at once; one that is there already under its key stays.
 

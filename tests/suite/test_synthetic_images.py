@@ -6,6 +6,11 @@ import json
 
 import pytest
 
+from ipllvm_spec.reporting.table2 import as_csv, as_markdown, table2
+from ipllvm_spec.verdicts.rescore import rescore
+from ipllvm_spec.verdicts.rescore_changes import compare, read_all_records
+from ipllvm_spec.verdicts.rescore_data import Finder
+
 LOOKS_UP, REFUSES = "mini-llava~recalls_questions", "mini-llava~refuses_unknown"
 
 
@@ -73,3 +78,27 @@ def test_an_encoder_that_sees_nothing_finds_nothing_lost(outcomes):
     assert seeing["verdict"]["outcome"] == "PASS"
     assert blind["verdict"]["outcome"] == "FAIL"
     assert [part["other"] for part in blind["measured"]] == [100.0, 100.0]
+
+
+def test_table_2_is_a_view_of_the_store(outcomes, tmp_path):
+    """Its numbers are those of the records, found again without a model; captions are no scores."""
+    found = outcomes(
+        ["mini-llava", "mini-clip"], "--units", "64", "-k", "images_tell or dispensable or are_lost"
+    )
+    store, finder = tmp_path / "run" / "cells.sqlite", Finder({})
+    rows = {row.benchmark: row for row in table2(store, finder)}
+    drop = found["details_are_dispensable", "mini-llava", "mathvista"]["measured"][0]
+    row = rows["mathvista"]
+    assert (row.original, row.synthetic) == pytest.approx((drop["intact"], drop["other"]))
+    assert row.blind == pytest.approx(drop["blind"])
+    similar = found["details_are_lost", "mini-clip", "mathvista"]["measured"]
+    assert row.clip_i == pytest.approx(similar[0]["other"] / 100)
+    assert (row.captioner, row.encoder, row.n, row.unread) == ("mini-llava", "mini-clip", 64, 0)
+    assert 0 < row.free_form < 64
+    assert "mmvp" not in rows  # nobody has measured its original images
+    assert "| mini-llava (mini) | mathvista |" in as_markdown([row])
+    assert as_csv([row]).count("\n") == 2
+
+    changes = compare(read_all_records(tmp_path / "run"), rescore(store, finder))
+    assert changes.changed == ()
+    assert changes.same >= 6
