@@ -96,9 +96,15 @@ class StoredScores:
             for name in cell.names:
                 self._cells[(name, *about, cell.intervention, cell.repeat)] = cell
 
-    def has(self, subject: Subject, intervention: Intervention, repeat: int) -> bool:
-        """Whether answers to one condition are stored and their data are found."""
-        return self._score(subject, intervention, repeat) is not None
+    def complete(
+        self, subject: Subject, intervention: Intervention, repeat: int, *, units: int | None
+    ) -> bool:
+        """Whether all of the first units have a score under one condition."""
+        scored = self._score(subject, intervention, repeat)
+        if scored is None or scored.found is None:
+            return False
+        order = scored.found.ordered(SUITE_SEED)[:units]
+        return all(unit.unit_id in scored.values for unit in order)
 
     def found(self, subject: Subject, intervention: Intervention) -> Found | None:
         """Returns the data behind the first repeat of a condition."""

@@ -176,7 +176,7 @@ def _panel(
 
 
 def _legends(wanted: Sequence[Wanted]) -> list[list[Line2D]]:
-    """Returns a line of handles for encoders and one for models that answer, where there are any."""
+    """Returns a line of handles for encoders and one for models that answer, if any."""
     titles = {one.subject.model: one.title for one in wanted}
     encoders = {one.subject.model for one in wanted if one.encoder}
     lines: dict[bool, list[Line2D]] = {}

@@ -41,7 +41,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Lack:
-    """Cells that the store lacks for one model on one benchmark."""
+    """How many cells the store lacks, in whole or in part, for one model on one benchmark."""
 
     wanted: Wanted
     missing: int
@@ -97,7 +97,8 @@ class Sources:
             for case in self.suite.cases(claim.id, models=own, profile=self.profile):
                 if not case.skip:
                     yield case
-                    if case.against is not None:
+                    # A reference that is compared at one level only has no curve to show.
+                    if case.against is not None and case.sweep:
                         yield case.reference()
 
     def _sees_only(self, ref: str) -> bool:
@@ -132,7 +133,10 @@ class Sources:
         found = []
         for one in wanted:
             cells = [(what, r) for what, count in one.repeats.items() for r in range(count)]
-            missing = sum(not self.stored.has(one.subject, what, r) for what, r in cells)
+            missing = sum(
+                not self.stored.complete(one.subject, what, repeat, units=one.units)
+                for what, repeat in cells
+            )
             if missing:
                 found.append(Lack(one, missing, len(cells)))
         return tuple(found)
@@ -156,14 +160,16 @@ def missing_lines(name: str, lacks: Sequence[Lack], *, profile: str, run_dir: st
     lines = []
     for property_id in dict.fromkeys(lack.wanted.property_id for lack in lacks):
         own = [lack for lack in lacks if lack.wanted.property_id == property_id]
-        where = ", ".join(
-            f"{lack.wanted.subject.model} on {lack.wanted.subject.benchmark} "
-            f"{lack.missing} of {lack.of}"
-            for lack in own
-        )
-        models = ",".join(dict.fromkeys(lack.wanted.subject.model for lack in own))
+        counts: dict[str, list[str]] = {}
+        for lack in own:
+            about = lack.wanted.subject
+            counts.setdefault(about.model, []).append(
+                f"{about.benchmark} {lack.missing} of {lack.of}"
+            )
+        where = "; ".join(f"{model} ({', '.join(parts)})" for model, parts in counts.items())
+        models = ",".join(counts)
         names = ",".join(dict.fromkeys(lack.wanted.subject.benchmark for lack in own))
-        lines.append(f"{name}: cells missing in the store: {where}")
+        lines.append(f"{name}: cells missing or incomplete in the store: {where}")
         lines.append(
             f"  measure them with: pytest properties/test_{property_id}.py --models {models} "
             f"--benchmarks {names} --profile {profile} --run-dir {run_dir}"
