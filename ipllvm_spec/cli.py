@@ -16,6 +16,7 @@ from rich.table import Table
 from ipllvm_spec import __version__
 from ipllvm_spec.cli_benchmarks import benchmarks
 from ipllvm_spec.cli_data import LockOption, data_app, fetch_data
+from ipllvm_spec.cli_figures import figures
 from ipllvm_spec.cli_options import DEFAULT_RUN_DIR, STORE, RunDir, out
 from ipllvm_spec.cli_probe import probe
 from ipllvm_spec.cli_rescore import rescore
@@ -35,6 +36,7 @@ app.add_typer(store_app, name="store")
 app.add_typer(data_app, name="data")
 app.command()(benchmarks)
 app.command()(rescore)
+app.command()(figures)
 app.command()(probe)
 
 

@@ -19,7 +19,7 @@ from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.spec.token_interventions import Layout
 
 if TYPE_CHECKING:
-    from ipllvm_spec.interventions.base import Saliency
+    from ipllvm_spec.interventions.aids import Saliency
     from ipllvm_spec.models.generators import ImageGenerator
 
 #: The backend of every normal run, as ``module:class``.

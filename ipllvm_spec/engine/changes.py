@@ -9,8 +9,9 @@ from PIL.Image import Image
 
 from ipllvm_spec.engine.backend import Ask
 from ipllvm_spec.errors import InertInterventionError
-from ipllvm_spec.interventions.apply import Draw, apply_pixels, split
-from ipllvm_spec.interventions.base import Aids
+from ipllvm_spec.interventions.aids import Aids
+from ipllvm_spec.interventions.apply import apply_pixels, split
+from ipllvm_spec.interventions.draws import Draw
 
 
 class Changed(NamedTuple):

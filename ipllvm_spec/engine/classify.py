@@ -15,7 +15,7 @@ from ipllvm_spec.engine.changes import changed_image, demand_change
 from ipllvm_spec.engine.devices import out_of_memory
 from ipllvm_spec.engine.plan import TOKEN_BUDGET, WINDOW_UNITS
 from ipllvm_spec.errors import DataError, ModelError
-from ipllvm_spec.interventions.base import Aids, Saliency
+from ipllvm_spec.interventions.aids import Aids, Saliency
 from ipllvm_spec.models.base import Encoder
 
 #: What an image counts for in a batch: all are resized to one size, so a window is a batch. It is

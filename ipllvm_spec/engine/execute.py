@@ -31,8 +31,9 @@ from ipllvm_spec.engine.classify import Classifier, ImageEncoder
 from ipllvm_spec.engine.devices import inspect_device, make_repeatable, out_of_memory
 from ipllvm_spec.engine.keys import DataId, ModelId
 from ipllvm_spec.errors import InertInterventionError, ModelError
+from ipllvm_spec.interventions.aids import Aids, Saliency
 from ipllvm_spec.interventions.apply import apply_tokens, split
-from ipllvm_spec.interventions.base import Aids, Saliency, VisualTokens
+from ipllvm_spec.interventions.base import VisualTokens
 from ipllvm_spec.mini.rendering import Renderer
 from ipllvm_spec.models import registry
 from ipllvm_spec.models.base import Adapter, Encoded

@@ -26,7 +26,7 @@ from ipllvm_spec.spec.loader import load_suite
 from ipllvm_spec.spec.token_interventions import KeepGroup
 
 if TYPE_CHECKING:
-    from ipllvm_spec.interventions.base import Saliency
+    from ipllvm_spec.interventions.aids import Saliency
     from ipllvm_spec.models.generators import ImageGenerator
 
 #: Characters of an intervention in a title.

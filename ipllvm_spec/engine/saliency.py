@@ -13,7 +13,7 @@ from ipllvm_spec.engine.caches import ByteLRU
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ipllvm_spec.interventions.base import Saliency
+    from ipllvm_spec.interventions.aids import Saliency
 
 #: Bytes of maps kept, at most: those of a DINO for some ten thousand images.
 _MAP_BYTES = 64 * 2**20

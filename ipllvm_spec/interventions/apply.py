@@ -10,7 +10,9 @@ from typing import Any, Literal
 from PIL.Image import Image
 
 from ipllvm_spec.errors import InertInterventionError, SpecError
-from ipllvm_spec.interventions.base import Aids, VisualTokens
+from ipllvm_spec.interventions.aids import Aids
+from ipllvm_spec.interventions.base import VisualTokens
+from ipllvm_spec.interventions.draws import Draw, Step
 from ipllvm_spec.interventions.grids import grid_shuffle
 from ipllvm_spec.interventions.groups import keep_group
 from ipllvm_spec.interventions.occlusion import patch_drop
@@ -32,7 +34,6 @@ from ipllvm_spec.spec.interventions import (
     SyntheticImage,
     TokenIntervention,
 )
-from ipllvm_spec.spec.seeds import derive_seed
 
 
 @dataclass(frozen=True)
@@ -64,35 +65,6 @@ APPLIERS: Mapping[str, Applier | None] = MappingProxyType(
         SyntheticImage.name: Applier("pixels", synthetic_image, aided=True),
     }
 )
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Which random draw of an intervention is meant.
-
-    Attributes:
-        item_id: The item; every item gets its own draw.
-        repeat: 0-based repeat.
-        suite_seed: Root of all seeds.
-    """
-
-    item_id: str
-    repeat: int
-    suite_seed: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """One elementary intervention and its place in the composition."""
-
-    index: int
-    intervention: Intervention
-
-    def seed(self, draw: Draw) -> int:
-        """Returns the seed of this step for one item and repeat, in [0, 2**63)."""
-        return derive_seed(
-            draw.suite_seed, self.intervention.draw_key(), self.index, draw.item_id, draw.repeat
-        )
 
 
 @dataclass(frozen=True)

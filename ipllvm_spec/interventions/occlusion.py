@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from ipllvm_spec.errors import EngineError, ModelError
-from ipllvm_spec.interventions.base import Aids
+from ipllvm_spec.interventions.aids import Aids
 from ipllvm_spec.interventions.grids import Pixels, cell_sides, rgb
 from ipllvm_spec.spec.interventions import PatchDrop
 

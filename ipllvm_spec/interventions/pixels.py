@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image, ImageOps
 
 from ipllvm_spec.errors import EngineError
-from ipllvm_spec.interventions.base import Aids
+from ipllvm_spec.interventions.aids import Aids
 from ipllvm_spec.spec.interventions import BlankImage, MismatchedImage, SyntheticImage
 
 

@@ -48,7 +48,7 @@ def rescore(
     """
     opened = Store(store, create=False)
     try:
-        scorer = _Scorer(opened, finder, judge=_chosen(opened.judges(), judge), proxy=proxy)
+        scorer = CellScorer(opened, finder, judge=chosen_judge(opened.judges(), judge), proxy=proxy)
         found = [scorer.score(cell) for cell in stored_cells(opened)]
     finally:
         opened.close()
@@ -72,7 +72,7 @@ def _place(scored: Scored) -> tuple[Any, ...]:
     return (cell.model, cell.benchmark, cell.mode, cell.intervention, cell.repeat, cell.key)
 
 
-def _chosen(known: Sequence[str], judge: str | None) -> str:
+def chosen_judge(known: Sequence[str], judge: str | None) -> str:
     """Returns the judge whose replies count, "" when there are no replies."""
     if judge is not None:
         if judge not in known:
@@ -86,7 +86,7 @@ def _chosen(known: Sequence[str], judge: str | None) -> str:
     return known[0] if known else ""
 
 
-class _Scorer:
+class CellScorer:
     """Scores the cells of one store."""
 
     def __init__(self, store: Store, finder: Finder, *, judge: str, proxy: bool) -> None:

@@ -24,12 +24,14 @@ class Found:
     Attributes:
         benchmark: How they are scored.
         units: All units, in the benchmark's own order.
+        items: Their items, which give the images.
         source: ``twin``, ``published`` or a path.
         note: What is unusual about them, "" for nothing.
     """
 
     benchmark: Benchmark
     units: tuple[Unit, ...]
+    items: LoadedItems
     source: str
     note: str = ""
 
@@ -94,10 +96,10 @@ class Finder:
             if isinstance(loaded, str):
                 reasons.append(loaded)
             elif loaded.items.content_digest == content:
-                return Found(benchmark, loaded.units, source)
+                return Found(benchmark, loaded.units, loaded.items, source)
             elif all(loaded.contents.get(item) == digest for item, digest in asked.items()):
                 # Gold answers or details may have been read anew: that is what is scored here.
-                alike = alike or Found(benchmark, loaded.units, source, REBUILT)
+                alike = alike or Found(benchmark, loaded.units, loaded.items, source, REBUILT)
             else:
                 reasons.append(f"{loaded.items.rows.where} has other questions or images")
         if alike is not None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import ImageFilter
 
 from ipllvm_spec.errors import EngineError, InertInterventionError, ModelError
+from ipllvm_spec.interventions.aids import Aids
 from ipllvm_spec.interventions.apply import Draw, Step, apply_pixels, split
-from ipllvm_spec.interventions.base import Aids
 from ipllvm_spec.interventions.occlusion import (
     dropped_patches,
     on_pixels,

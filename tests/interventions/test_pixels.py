@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, example, given, settings
 from PIL import Image
 
 from ipllvm_spec.errors import EngineError
+from ipllvm_spec.interventions.aids import Aids
 from ipllvm_spec.interventions.apply import Draw, apply_pixels, split
-from ipllvm_spec.interventions.base import Aids
 from ipllvm_spec.interventions.pixels import blank_image, mismatched_image, same_pixels
 from ipllvm_spec.spec.interventions import BlankImage, MismatchedImage
 from tests.pictures import MODES, noise, pictures

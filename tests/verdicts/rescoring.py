@@ -31,7 +31,7 @@ def picture(number):
     return {"bytes": file.getvalue(), "path": None}
 
 
-def store_answers(run_dir, folder, answers, *, name="chartqa", weights="one", **cell):
+def store_answers(run_dir, folder, answers, *, name="chartqa", weights="one", ref="m", **cell):
     """Stores raw answers by item id, as an engine would, and returns the loaded items."""
     benchmark = get_benchmark(name)
     loaded = load_items(benchmark, str(folder))
@@ -53,7 +53,7 @@ def store_answers(run_dir, folder, answers, *, name="chartqa", weights="one", **
             text = answers[item.item_id]
             rows.append(StoredRow(row_key, key, item.item_id, content, "ok", text, 0.0, 1))
     store = Store(run_dir / "cells.sqlite")
-    origin = Provenance("run", "here", "cpu", "m", len(rows), 0, 0.0)
+    origin = Provenance("run", "here", "cpu", ref, len(rows), 0, 0.0)
     store.commit(rows, cells={key: keys.canonical(description)}, provenance=origin)
     store.close()
     return loaded

@@ -11,7 +11,7 @@ from ipllvm_spec.benchmarks.base import Item, Unit
 from ipllvm_spec.engine.cells import Cell, Row
 from ipllvm_spec.errors import DataError, SpecError
 from ipllvm_spec.spec.schema import Limit
-from ipllvm_spec.verdicts.measurement import Similarity
+from ipllvm_spec.verdicts.cosines import Similarity
 from ipllvm_spec.verdicts.similarity import judge_similarities
 from ipllvm_spec.verdicts.verdict import Outcome
 
@@ -20,10 +20,15 @@ def similar(values, *, items=1, units=None, status="ok"):
     """A similarity whose images have the given cosines, ``items`` of them a unit."""
     rows = [Row(f"i{k}", status, f"{value:.6f}", 0.0, 0) for k, value in enumerate(values)]
     made = [
-        Unit(f"u{k}", f"c{k}", tuple(Item(f"i{k}", f"u{k}", f"c{k}", "", "", "") for _ in range(items)),
-             "", items / len(values))
+        Unit(
+            f"u{k}",
+            f"c{k}",
+            tuple(Item(f"i{k}", f"u{k}", f"c{k}", "", "", "") for _ in range(items)),
+            "",
+            items / len(values),
+        )
         for k in range(len(values) // items)
-    ]  # fmt: skip
+    ]
     sheet = SimpleNamespace(
         units=made,
         weights=np.array([unit.weight for unit in made]),

@@ -1,0 +1,65 @@
+"""``ipllvm figures``: the paper's figures from the stored answers, without a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ipllvm_spec.cli_data import LockOption
+from ipllvm_spec.cli_options import DEFAULT_RUN_DIR, STORE, RunDir, out
+from ipllvm_spec.errors import UsageError
+
+
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="For example 1 or figure2; all if absent.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Which models and conditions.")] = "default",
+    models: Annotated[
+        list[str] | None, typer.Option(help="In the place of the profile's; NAME[,...].")
+    ] = None,
+    run_dir: RunDir = DEFAULT_RUN_DIR,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write; RUN_DIR/figures if absent.")
+    ] = None,
+    *,
+    lock: LockOption = None,
+    judge_model: Annotated[
+        str | None, typer.Option("--judge-model", help="Whose stored replies count.")
+    ] = None,
+) -> None:
+    """Draw the paper's figures from stored answers: PNG, SVG and the plotted numbers as CSV."""
+    from ipllvm_spec.engine.store import Store
+    from ipllvm_spec.reporting.paper_figures.drawing import write
+    from ipllvm_spec.reporting.paper_figures.plan import Sources, missing_lines
+    from ipllvm_spec.reporting.paper_figures.registry import DRAWERS, chosen
+    from ipllvm_spec.spec.loader import load_suite
+    from ipllvm_spec.spec.lock import LockFile
+    from ipllvm_spec.verdicts.rescore_data import Finder
+    from ipllvm_spec.verdicts.stored_scores import StoredScores
+
+    wanted = chosen(names or [])
+    refs = tuple(ref for option in models or [] for ref in option.split(",") if ref)
+    store = Store(run_dir / STORE, create=False)
+    drawn = 0
+    try:
+        stored = StoredScores(store, Finder({}, lock=LockFile.load(lock)), judge=judge_model)
+        sources = Sources(load_suite(), stored, profile, refs)
+        for name in wanted:
+            drawing = DRAWERS[name](sources)
+            for line in missing_lines(name, drawing.lacks, profile=profile, run_dir=str(run_dir)):
+                out.print(line, markup=False, highlight=False)
+            # A figure without a number would be taken for a result.
+            for file in write(drawing, name, target or run_dir / "figures") if drawing.rows else ():
+                out.print(f"-> {file}", markup=False, highlight=False)
+            drawn += bool(drawing.rows)
+    finally:
+        store.close()
+    if not drawn:
+        raise UsageError(
+            f"the store in '{run_dir}' has no answer that {', '.join(wanted)} would show",
+            f"measure first: pytest properties/ --profile {profile} --run-dir {run_dir}; "
+            "or choose the profile or the models of the run",
+        )

@@ -1,0 +1,159 @@
+"""The paper's figures from a store that was written by hand: their numbers, gaps and draws."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ipllvm_spec.benchmarks.data import load_items
+from ipllvm_spec.benchmarks.registry import get_benchmark
+from ipllvm_spec.cli_figures import figures
+from ipllvm_spec.engine.cells import SUITE_SEED
+from ipllvm_spec.errors import StoreError, UnknownNameError, UsageError
+from ipllvm_spec.interventions.apply import Draw, apply_pixels, split
+from ipllvm_spec.reporting.paper_figures.registry import DRAWERS, chosen
+from ipllvm_spec.reporting.paper_figures.strips import changed
+from ipllvm_spec.spec.interventions import BlankImage, GridShuffle, KeepGroup, PatchDrop
+from ipllvm_spec.verdicts.stored_scores import mean_bounds
+from tests.verdicts.rescoring import store_answers
+
+N = 300
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Twins are rendered once per worker, and never into the user's cache."""
+    monkeypatch.setenv("IPLLVM_CACHE", str(tmp_path_factory.getbasetemp() / "figures-cache"))
+
+
+def store(run_dir: Path, name: str, right: int, *, of: int = N, **cell) -> None:
+    """Stores answers of mini-llava to the first ``of`` items, the first ``right`` of them right."""
+    items = load_items(get_benchmark(name), "twin").items
+    assert len(items) == N
+    answers = {
+        item.item_id: item.gold if place < right else "none of them"
+        for place, item in enumerate(items[:of])
+    }
+    store_answers(run_dir, "twin", answers, name=name, ref="mini-llava", **cell)
+
+
+def table(folder: Path, name: str) -> dict[tuple[str, str], dict[str, str]]:
+    """Reads the rows of a CSV by condition and strength."""
+    with (folder / f"{name}.csv").open(encoding="utf-8") as file:
+        return {(row["condition"], row["strength"]): row for row in csv.DictReader(file)}
+
+
+def draw(run_dir: Path, *names: str) -> Path:
+    """Runs the command and returns the folder of its files."""
+    figures(list(names), profile="paper", models=["mini-llava"], run_dir=run_dir)
+    return run_dir / "figures"
+
+
+def test_curves_have_the_stored_scores_and_no_others(tmp_path, capsys):
+    """Repeats are averaged, what is missing is a gap and is named with the command for it."""
+    store(tmp_path, "ai2d", 240)
+    store(tmp_path, "ai2d", 60, intervention=BlankImage())
+    store(tmp_path, "ai2d", 180, intervention=GridShuffle(grid=2), repeat=0)
+    store(tmp_path, "ai2d", 150, intervention=GridShuffle(grid=2), repeat=1)
+
+    folder = draw(tmp_path, "2")
+
+    rows = table(folder, "figure2")
+    assert {place: row["score"] for place, row in rows.items()} == {
+        ("intact", "0.0"): "80.0",
+        ("blind", ""): "20.0",
+        ("grid", "2.0"): "55.0",
+    }
+    assert rows["grid", "2.0"]["repeats"] == "2"
+    for row in rows.values():
+        assert float(row["lower"]) < float(row["score"]) < float(row["upper"])
+    said = capsys.readouterr().out
+    # Intact, blind and three repeats of four grids are 14 cells, of which 4 are there.
+    assert "mini-llava (mmvp 14 of 14, mmvet 14 of 14, mathvista 14 of 14, ai2d 10 of 14)\n" in said
+    assert "pytest properties/test_grid_shuffle.py --models mini-llava --benchmarks mmvp," in said
+    with Image.open(folder / "figure2.png") as picture:
+        picture.load()
+        assert picture.width > 600
+    assert ET.parse(folder / "figure2.svg").getroot().tag.endswith("svg")
+
+
+def test_an_interrupted_cell_is_named(tmp_path, capsys):
+    """A cell with some of its answers is drawn with its n, and counted as lacking."""
+    store(tmp_path, "ai2d", 50, of=100)
+
+    folder = draw(tmp_path, "2")
+
+    assert table(folder, "figure2")["intact", "0.0"]["n"] == "100"
+    assert "ai2d 14 of 14)" in capsys.readouterr().out
+
+
+def test_loss_of_a_group(tmp_path):
+    """PIL is the share of the intact score that is lost: (240 - 60) / 240."""
+    store(tmp_path, "mmstar", 240)
+    store(tmp_path, "mmstar", 60, intervention=KeepGroup(m=4, group=(1, 2)))
+
+    rows = table(draw(tmp_path, "figure1"), "figure1")
+
+    assert rows["group", "1 2"]["pil"] == "0.75"
+    assert set(rows) == {("intact", ""), ("group", "1 2")}
+
+
+def test_bounds_of_a_mean_by_hand():
+    """50 of 100 independent units: Student's bounds, which are wider than Wilson's here."""
+    rows = np.repeat([[1.0, 0.0]], 50, axis=0).reshape(1, 100)
+    mean, lower, upper = mean_bounds(
+        rows, weights=[1.0] * 100, clusters=[str(n) for n in range(100)], graded=False
+    )
+    reach = 1.98422 * (0.25 / 99) ** 0.5
+    assert (mean, lower, upper) == pytest.approx((0.5, 0.5 - reach, 0.5 + reach), abs=1e-5)
+
+
+@pytest.mark.parametrize("what", [GridShuffle(grid=4), PatchDrop(kind="random", ratio=0.5)])
+def test_the_drawn_image_is_the_measured_one(what):
+    """Figures 3 and 5 show what the engine's own path makes of the image, by the same seed."""
+    pixels = np.random.default_rng(0).integers(0, 256, (56, 56, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    measured = apply_pixels(
+        split(what).pixels, image, draw=Draw("item-7", repeat=0, suite_seed=SUITE_SEED)
+    )
+    assert np.array_equal(changed(what, image, "item-7"), measured)
+
+
+def test_no_torch_and_no_pyplot(tmp_path):
+    """All figures are drawn, from a store of a few cells, without a heavy package."""
+    store(tmp_path, "ai2d", 240)
+    store(tmp_path, "ai2d", 100, intervention=PatchDrop(kind="random", ratio=0.5))
+    code = (
+        "import sys; from ipllvm_spec.cli_figures import figures; from pathlib import Path; "
+        f"figures([], profile='paper', models=['mini-llava'], run_dir=Path({str(tmp_path)!r})); "
+        "print([m for m in ('torch', 'transformers', 'matplotlib.pyplot') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    made = {file.name for file in (tmp_path / "figures").iterdir()}
+    drawn = ("figure2", "figure3", "figure5", "figure6")
+    assert made == {f"{name}.{ending}" for name in drawn for ending in ("png", "svg", "csv")}
+    with (tmp_path / "figures" / "figure5.csv").open(encoding="utf-8") as file:
+        shown = [(row["condition"], row["answer"]) for row in csv.DictReader(file)]
+    assert [condition for condition, _ in shown] == ["intact", "random, 50 % hidden"]
+
+
+def test_what_cannot_be_drawn(tmp_path):
+    """A wrong name, no store, and a store without anything to show are errors with advice."""
+    assert chosen(["2", "Figure1", "figure2"]) == ("figure2", "figure1")
+    assert chosen([]) == tuple(DRAWERS)
+    with pytest.raises(UnknownNameError, match="unknown figure '4'"):
+        chosen(["4"])
+    with pytest.raises(StoreError, match="there is no store"):
+        draw(tmp_path)
+    store(tmp_path, "mmstar", 240)
+    with pytest.raises(UsageError, match="no answer that figure2 would show"):
+        draw(tmp_path, "2")
+    assert not (tmp_path / "figures").exists()
