@@ -14,7 +14,7 @@ from ipllvm_spec.errors import UsageError
 
 def figures(
     names: Annotated[
-        list[str] | None, typer.Argument(help="For example 1 or figure2; all if absent.")
+        list[str] | None, typer.Argument(help="For example 1, figure2 or table2; all if absent.")
     ] = None,
     profile: Annotated[str, typer.Option(help="Which models and conditions.")] = "default",
     models: Annotated[
@@ -30,11 +30,14 @@ def figures(
         str | None, typer.Option("--judge-model", help="Whose stored replies count.")
     ] = None,
 ) -> None:
-    """Draw the paper's figures from stored answers: PNG, SVG and the plotted numbers as CSV."""
+    """Draw the paper's figures and Table 2 from stored answers: PNG, SVG and numbers as CSV."""
+    from functools import partial
+
     from ipllvm_spec.engine.store import Store
     from ipllvm_spec.reporting.paper_figures.drawing import write
     from ipllvm_spec.reporting.paper_figures.plan import Sources, missing_lines
     from ipllvm_spec.reporting.paper_figures.registry import DRAWERS, chosen
+    from ipllvm_spec.reporting.table2 import table2
     from ipllvm_spec.spec.loader import load_suite
     from ipllvm_spec.spec.lock import LockFile
     from ipllvm_spec.verdicts.rescore_data import Finder
@@ -45,8 +48,10 @@ def figures(
     store = Store(run_dir / STORE, create=False)
     drawn = 0
     try:
-        stored = StoredScores(store, Finder({}, lock=LockFile.load(lock)), judge=judge_model)
-        sources = Sources(load_suite(), stored, profile, refs)
+        finder = Finder({}, lock=LockFile.load(lock))
+        stored = StoredScores(store, finder, judge=judge_model)
+        rows = partial(table2, run_dir / STORE, finder, judge=judge_model)
+        sources = Sources(load_suite(), stored, profile, refs, table2=rows)
         for name in wanted:
             drawing = DRAWERS[name](sources)
             for line in missing_lines(name, drawing.lacks, profile=profile, run_dir=str(run_dir)):

@@ -275,6 +275,11 @@ def _is_clip(cell: StoredCell) -> bool:
 # -- as text, CSV and Markdown -------------------------------------------------------------------
 
 
+def texts(rows: Sequence[Table2Row]) -> tuple[list[str], list[list[str]]]:
+    """Returns the heads of the columns, and the cells of each row, as they are read."""
+    return ["model", "benchmark", *_HEADS.values()], [_cells(row) for row in rows]
+
+
 def as_table(rows: Sequence[Table2Row]) -> Table:
     """Returns the rows as a table for a terminal; what is not known is a dash."""
     table = Table("model", "benchmark", box=None, pad_edge=False)
@@ -297,8 +302,8 @@ def as_csv(rows: Sequence[Table2Row]) -> str:
 
 def as_markdown(rows: Sequence[Table2Row]) -> str:
     """Returns the rows as a Markdown table, with who made the images below it."""
-    heads = ["model", "benchmark", *_HEADS.values()]
-    lines = [heads, ["---", "---", *["--:" for _ in _HEADS]], *map(_cells, rows)]
+    heads, cells = texts(rows)
+    lines = [heads, ["---", "---", *["--:" for _ in _HEADS]], *cells]
     made = dict.fromkeys(sentence for row in rows for sentence in _sources(row))
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return "\n".join([table, "", *made]) + "\n"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ipllvm_spec.engine.cells import SUITE_SEED
+from ipllvm_spec.engine.keys import canonical
 from ipllvm_spec.engine.store import Store
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.statistics.graded import graded_bounds
@@ -90,7 +91,8 @@ class StoredScores:
         self._scored: dict[str, Scored | None] = {}
         # Of several cells of one condition, say of older weights, the newest counts.
         for cell in sorted(stored_cells(store), key=lambda one: one.newest):
-            if cell.suite_seed != SUITE_SEED:
+            # A caption or a cosine is no answer to the benchmark's question.
+            if cell.suite_seed != SUITE_SEED or "asked" in cell.description:
                 continue
             about = (cell.benchmark, cell.revision == "twin", cell.mode)
             for name in cell.names:
@@ -180,7 +182,7 @@ class StoredScores:
     def _score(self, subject: Subject, intervention: Intervention, repeat: int) -> Scored | None:
         twin = subject.source == "twin"
         about = (subject.model, subject.benchmark, twin, subject.mode)
-        cell = self._cells.get((*about, intervention.canonical(), repeat))
+        cell = self._cells.get((*about, canonical(intervention.keyed()), repeat))
         if cell is None:
             return None
         if cell.key not in self._scored:

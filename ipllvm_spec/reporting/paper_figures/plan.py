@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ipllvm_spec.models.encoder_kinds import ENCODERS
+from ipllvm_spec.reporting.table2 import Table2Row
 from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.interventions import BlankImage, Identity, Intervention
 from ipllvm_spec.spec.suite import Suite
@@ -57,12 +58,14 @@ class Sources:
         stored: The stored answers.
         profile: Name of the profile.
         models: Model references; empty for the profile's.
+        table2: Makes the rows of Table 2 of everything that is stored.
     """
 
     suite: Suite
     stored: StoredScores
     profile: str
     models: tuple[str, ...] = ()
+    table2: Callable[[], tuple[Table2Row, ...]] = tuple
 
     def wanted(self, figure: str) -> tuple[Wanted, ...]:
         """Returns what a figure shows, in the order of models.toml.

@@ -11,6 +11,7 @@ from ipllvm_spec.reporting.paper_figures.drawing import Drawing
 from ipllvm_spec.reporting.paper_figures.maps import loss_maps
 from ipllvm_spec.reporting.paper_figures.plan import Sources
 from ipllvm_spec.reporting.paper_figures.strips import occluded_images, shuffled_images
+from ipllvm_spec.reporting.paper_figures.synthetic import synthetic_table
 
 #: In the paper's order. A name is also that of its files.
 DRAWERS: Mapping[str, Callable[[Sources], Drawing]] = MappingProxyType(
@@ -20,6 +21,7 @@ DRAWERS: Mapping[str, Callable[[Sources], Drawing]] = MappingProxyType(
         "figure3": shuffled_images,
         "figure5": occluded_images,
         "figure6": occlusion_curves,
+        "table2": synthetic_table,
     }
 )
 
