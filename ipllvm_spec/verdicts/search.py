@@ -186,6 +186,7 @@ class WorstSearch:
             units=self._units,
             value=value,
             found="" if found is None else repr(found),
+            shrunk=value is not None and value > self._finds,
         )
 
     def comparison(self) -> Comparison:

@@ -33,6 +33,8 @@ class Search:
         units: Units on which each was tried.
         value: Largest value seen, in points: biased, not evidence.
         found: Text of the frozen intervention, "" when nothing was found.
+        shrunk: Whether it was a find; else it is only the worst of all tries, whose value lies
+            between the limit and what counts as a find.
     """
 
     tries: int
@@ -41,6 +43,7 @@ class Search:
     units: int
     value: float | None
     found: str = ""
+    shrunk: bool = True
 
 
 def largest_violating_share(random_tries: int, *, alpha: float = ALPHA) -> float:
@@ -136,14 +139,18 @@ def _confirmed(
         cut=confirm.available < layout.n_total,
         alpha=alpha,
     )
-    # Only a FAIL can come of this, and that needs no floor.
+    # No floor: a FAIL needs none, and the worst of many tries need not be surprising.
     held_out = judge_population(confirm, layout, frame, floor=False)
     failed = held_out.outcome is Outcome.FAIL
+    # A find that does not hold elsewhere stays open: another may. Without a find the worst of all
+    # tries decides, and where it is within the limit so are the others as far as was seen.
+    passed = held_out.outcome is Outcome.PASS and not search.shrunk
+    outcome = Outcome.PASS if passed else Outcome.INCONCLUSIVE
     seen = "" if search.value is None else f" ({search.value:.1f} points on the search units)"
-    what = "costs" if failed else "was not confirmed:"
+    what = "costs" if failed else "looked worst and costs" if passed else "was not confirmed:"
     return replace(
         held_out,
-        outcome=Outcome.FAIL if failed else Outcome.INCONCLUSIVE,
+        outcome=Outcome.FAIL if failed else outcome,
         n_total=n_total,
         method="search, confirmed on held-out units",
         reason=(

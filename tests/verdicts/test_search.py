@@ -140,7 +140,33 @@ def test_what_looks_worse_than_the_limit_is_measured_elsewhere_although_it_is_no
 
     assert verdict.outcome is not Outcome.PASS
     assert verdict.details["search"]["violations"] > 0
+    assert not verdict.details["search"]["shrunk"]
     assert any(start > 0 for start, _ in model.asked)
+
+
+def test_what_only_looked_worse_than_the_limit_passes_where_held_out_units_refute_it(case):
+    """The worst of many tries is biased; units on which nothing was searched are not."""
+    limit, finds = case.claim.limit.at_most, case.claim.search.finds
+    items = case.claim.search.items
+
+    class Lucky(Model):
+        def measure(self, intervention):
+            made = super().measure(intervention)
+            lost = np.zeros(N, bool)
+            lost[: int(items * (limit + finds) / 200)] = intervention != Identity()
+            ask = made.window
+
+            def window(start, stop):
+                ask(start, stop)
+                return (~lost[start:stop]).astype(float)[None]
+
+            made.window = window
+            return made
+
+    verdict = decide(case, Lucky(lambda order: 0.0))
+
+    assert verdict.outcome is Outcome.PASS
+    assert "looked worst and costs" in verdict.reason
 
 
 def test_the_same_search_tries_the_same_orders(case):
