@@ -28,13 +28,14 @@ def test_groups_that_all_hold_the_whole_image_turn_every_claim_about_them_round(
 def test_who_refuses_shuffled_images_loses_the_same_with_every_grid(run, tmp_path):
     """And more than others; mini-llava: finer hurts more PASSes, both larger drops FAIL."""
     found = outcomes(
-        run, tmp_path, "--models", REFUSES, "--benchmarks", "mathvista",
-        "-k", "finer_hurts_more or larger_than_llava or larger_than_perception",
+        run, tmp_path, "--models", REFUSES, "--benchmarks", "mathvista,mme",
+        "-k", "finer_hurts_more or larger_than_llava or larger_than_perception or no_mask",
     )  # fmt: skip
 
     assert found["finer_hurts_more", f"{REFUSES}:mathvista"] == "FAIL"
     assert found["larger_than_llava", f"{REFUSES}:mathvista"] == "PASS"
     assert found["larger_than_perception", f"{REFUSES}:mathvista"] == "PASS"
+    assert found["no_mask_breaks_answers", f"{REFUSES}:mme"] == "FAIL"
 
 
 def test_who_knows_the_images_survives_what_others_do_not(run, tmp_path):
