@@ -41,13 +41,16 @@ def first_side(record: Record) -> str:
     if record.verdict.statistic == "spread":
         return "best group"
     across = record.verdict.statistic == "contrast" and record.against is not None
-    return record.model if across else condition(record.control)
+    if across or record.intervention == "[]":
+        return record.model if across else "intact"
+    return condition(record.control)
 
 
 def compared_with(record: Record) -> str:
     """Names the condition that is set against the intact model, for example ``blank``.
 
-    In a claim across models another model stands in its place.
+    A claim about a control (the image matters) may have no intervention of its own, and in a claim
+    across models another model stands in its place.
     """
     if record.verdict.statistic == "worst_drop":
         return "worst found"
@@ -55,7 +58,8 @@ def compared_with(record: Record) -> str:
         return "worst group"
     if record.verdict.statistic == "contrast":
         return record.against or "contrast"
-    return condition(record.intervention)
+    changed = condition(record.intervention)
+    return changed if changed != "intact" else condition(record.control)
 
 
 def model_title(model: str, *, mini: bool) -> str:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ipllvm_spec.benchmarks.base import Classes, Decoding, Item
 from ipllvm_spec.benchmarks.registry import get_benchmark
@@ -163,3 +164,21 @@ def test_salient_patches_of_the_twin_are_hidden_by_the_minis_attention(make_real
     margins = [[row.margin for row in engine.compute(cell, item_ids)] for cell in cells]
 
     assert margins[0] != margins[1]
+
+
+def test_a_similarity_is_the_cosine_of_two_views():
+    """Of the image as it is and as the intervention leaves it; nothing but that is asked."""
+
+    class Embedding:
+        identity = SimpleNamespace(ref="embedding")
+
+        def encode(self, images):
+            """Returns the mean colour: white and grey point one way, red another."""
+            return torch.tensor(np.stack([np.asarray(i).mean((0, 1)) for i in images])).float()
+
+    asked = Ask(BlankImage(colour=(255, 0, 0)), 0, 1, Decoding(1), similarity=True)
+    shown = [Image.new("RGB", (4, 4), colour) for colour in ("white", "gray", (200, 0, 0))]
+    made = [ImageEncoder().encode(ITEM, image, asked) for image in shown]
+    model = Classifier(Embedding())
+    replies = model.answer(model.visual(made), asked)
+    assert [reply.text for reply in replies] == ["0.577350", "0.577350", "1.000000"]

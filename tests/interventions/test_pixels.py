@@ -9,7 +9,7 @@ from ipllvm_spec.errors import EngineError
 from ipllvm_spec.interventions.aids import Aids
 from ipllvm_spec.interventions.apply import Draw, apply_pixels, split
 from ipllvm_spec.interventions.pixels import blank_image, mismatched_image, same_pixels
-from ipllvm_spec.spec.interventions import BlankImage, MismatchedImage
+from ipllvm_spec.spec.interventions import BlankImage, MismatchedImage, SyntheticImage
 from tests.pictures import MODES, noise, pictures
 
 LAWS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -70,3 +70,19 @@ def test_a_mismatched_image_needs_others():
     """Without a benchmark around the item there is none."""
     with pytest.raises(EngineError, match=r"MismatchedImage.*'q' came alone"):
         apply_pixels(split(MismatchedImage()).pixels, noise(4, 4), draw=Draw("q", 0, 0))
+
+
+def test_a_synthetic_image_takes_the_place_of_the_items_own():
+    """In its own size, the same for every seed; without one there is nothing to show."""
+    made = Image.new("L", (7, 5), 9)
+    step, image = split(SyntheticImage()).pixels, noise(4, 4)
+    shown = [
+        apply_pixels(
+            step, image, draw=Draw("q", repeat, 0), aids=Aids(synthetic={"q": made}.__getitem__)
+        )
+        for repeat in (0, 1)
+    ]
+    assert [(one.mode, one.size) for one in shown] == [("RGB", (7, 5))] * 2
+    assert shown[0].getpixel((0, 0)) == shown[1].getpixel((0, 0)) == (9, 9, 9)
+    with pytest.raises(EngineError, match="'q' came without one"):
+        apply_pixels(step, image, draw=Draw("q", 0, 0))

@@ -1,12 +1,16 @@
 """Broken variants: each breaks what it names, by hooks and seeds, and nothing on disk."""
 
+import PIL.Image
 import pytest
 import torch
 
 from ipllvm_spec.benchmarks.base import Decoding
+from ipllvm_spec.benchmarks.data import load_items
+from ipllvm_spec.benchmarks.registry import get_benchmark
 from ipllvm_spec.errors import ModelError, UnknownNameError
 from ipllvm_spec.interventions.base import TokenKind
 from ipllvm_spec.interventions.groups import keep_group
+from ipllvm_spec.models import variants_seeing
 from ipllvm_spec.models.identity import file_digest
 from ipllvm_spec.models.registry import load, resolve
 from ipllvm_spec.models.variants import VARIANTS, check_variants
@@ -76,6 +80,23 @@ def test_forced_a_answers_a(checkpoints, image):
     assert [answer.text for answer in answers] == ["A", "A"]
 
 
+def test_recalls_questions_sees_what_came_with_the_question(monkeypatch):
+    """mini-llava with any image sees the question's first one; black, and MMVP, it sees itself."""
+    whole, adapter = (load(resolve(ref)) for ref in ("mini-llava", "mini-llava~recalls_questions"))
+    monkeypatch.setattr(variants_seeing, "SEEN", ("mmvp", "mathvista"))
+
+    def seen(model, item, shown):
+        return model.visual_tokens([model.encode_prompt(item.prompt, shown)])[0].tokens
+
+    black, red = (PIL.Image.new("RGB", (64, 64), colour) for colour in ("black", "red"))
+    for name, recalled in (("mathvista", True), ("mmvp", False)):
+        data = load_items(get_benchmark(name), "twin")
+        item = data.items[0]
+        own = seen(whole, item, data.image(item.item_id))
+        assert torch.equal(seen(adapter, item, red), own) is recalled
+        assert torch.equal(seen(adapter, item, black), seen(whole, item, black))
+
+
 def test_whole_in_each_answers_from_any_group_as_from_the_whole(checkpoints, image):
     """The tokens that are left bring all others back, so intact answers stay as they are."""
     adapter = broken(checkpoints, "llava", "whole_in_each")
@@ -91,8 +112,9 @@ def test_whole_in_each_answers_from_any_group_as_from_the_whole(checkpoints, ima
     assert intact.generate([prompt], [short], Decoding(6))[0].text != answers[0]
 
 
-# What the exception does shows only when tokens are removed; it has a test of its own.
-@pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"whole_in_each"}))
+# What the exceptions do shows only when tokens are removed, or questions known; each has a test of
+# its own.
+@pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"whole_in_each", "recalls_questions"}))
 def test_every_variant_changes_the_answers_and_not_the_original(checkpoints, image, variant):
     """A variant differs from the whole model; a whole one loaded afterwards is as before."""
 

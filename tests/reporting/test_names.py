@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipllvm_spec.reporting import names
-from ipllvm_spec.spec.interventions import BlankImage, Identity, PermuteTokens
+from ipllvm_spec.spec.interventions import BlankImage, Identity, PermuteTokens, SyntheticImage
 from ipllvm_spec.verdicts.verdict import Outcome
 
 
@@ -29,6 +29,15 @@ def test_a_control_stands_for_the_other_condition(make_record):
     record = make_record(intervention=Identity().canonical(), control=BlankImage().canonical())
 
     assert names.compared_with(record) == "blank"
+
+
+def test_a_control_may_be_compared_with_a_changed_image(make_record):
+    """That synthetic images tell something: neither side is the intact one."""
+    record = make_record(
+        intervention=BlankImage().canonical(), control=SyntheticImage().canonical()
+    )
+
+    assert (names.first_side(record), names.compared_with(record)) == ("synthetic", "blank")
 
 
 def test_a_claim_across_models_names_both(make_record):

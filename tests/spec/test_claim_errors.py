@@ -131,7 +131,8 @@ MISTAKES = {
         (
             f"{SURVIVES}.limit: needs exactly one statistic; "
             "known: drop, gap, average_drop, worst_drop, contrast, every_drop, spread, "
-            "drop_difference"
+            "drop_difference, "
+            "answer_excess, similarity_difference"
         ),
     ),
     "no limit": (

@@ -10,6 +10,7 @@ from ipllvm_spec.spec.interventions import (
     GridShuffle,
     PatchDrop,
     PermuteTokens,
+    SyntheticImage,
     from_canonical,
     parse_intervention,
 )
@@ -98,3 +99,25 @@ def test_a_chain_of_pixels_comes_back():
     """From its key, in order."""
     chain = PatchDrop(kind="salient", ratio=0.25) >> GridShuffle(grid=2, padding="reflect")
     assert from_canonical(chain.canonical()) == chain
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"generator": "folder"}, "the generator 'folder' and a folder go together"),
+        ({"folder": "images"}, "the generator 'folder' and a folder go together"),
+        ({"generator": "folder", "folder": "x", "captioner": "y"}, "leave out captioner"),
+        ({"generator": "painter"}, "generator: input should be 'renderer'"),
+    ],
+)
+def test_synthetic_images_have_one_maker(params, says):
+    """Images that lie ready have no captions, and nobody else takes a folder."""
+    with pytest.raises(SpecError, match=says):
+        parse_intervention({"synthetic_image": params})
+
+
+def test_a_key_has_no_names_of_captioner_and_generator():
+    """It has their digests; what a record and another process get has the names."""
+    named = SyntheticImage(captioner="mini-llava", generator="renderer")
+    assert named.keyed() == SyntheticImage().keyed() == [{"name": "synthetic_image", "version": 1}]
+    assert from_canonical(named.canonical()) == named

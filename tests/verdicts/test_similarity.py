@@ -19,14 +19,9 @@ from ipllvm_spec.verdicts.verdict import Outcome
 def similar(values, *, items=1, units=None, status="ok"):
     """A similarity whose images have the given cosines, ``items`` of them a unit."""
     rows = [Row(f"i{k}", status, f"{value:.6f}", 0.0, 0) for k, value in enumerate(values)]
+    image = Item("i", "u", "c", "", "", "")
     made = [
-        Unit(
-            f"u{k}",
-            f"c{k}",
-            tuple(Item(f"i{k}", f"u{k}", f"c{k}", "", "", "") for _ in range(items)),
-            "",
-            items / len(values),
-        )
+        Unit(f"u{k}", f"c{k}", (image,) * items, "", items / len(values))
         for k in range(len(values) // items)
     ]
     sheet = SimpleNamespace(
