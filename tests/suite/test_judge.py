@@ -65,8 +65,9 @@ def tree(tmp_path_factory) -> Path:
             other.unlink()
             (spec.parent / f"{other.stem.removeprefix('test_')}.toml").unlink()
     profiles = spec.parent / "profiles.toml"
-    # A scope names claims of properties that are gone.
-    sections = re.split(r"^(?=\[)", profiles.read_text(), flags=re.MULTILINE)
+    # Scopes, and what is left out, name claims of properties that are gone.
+    text = re.sub(r"^leaves_out.*\n", "", profiles.read_text(), flags=re.MULTILINE)
+    sections = re.split(r"^(?=\[)", text, flags=re.MULTILINE)
     profiles.write_text("".join(part for part in sections if ".scope]" not in part[:40]))
     test = folder / "properties" / "test_permutation.py"
     kept = test.read_text().split('@pytest.mark.claim("permutation.accuracy_survives")')[0]

@@ -1,7 +1,7 @@
 """Claims about images have opposites: for each a model whose verdict is the other one.
 
 The shipped minis give one verdict on each claim in every default run; these are the others, under
-the same limits. Cuts of the benchmarks keep them quick, where the effect is large enough.
+the same limits.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ GROUPS, KNOWN, REFUSES = (
 
 def test_groups_that_all_hold_the_whole_image_turn_every_claim_about_them_round(run, tmp_path):
     """mini-llava: localised and the centre PASS, the worst group FAILs."""
-    found = outcomes(
-        run, tmp_path, "--models", GROUPS, "-k", "patch_information", "--units", "96",
-    )  # fmt: skip
+    found = outcomes(run, tmp_path, "--models", GROUPS, "-k", "patch_information")
 
     assert found["localised", f"{GROUPS}:mme"] == "FAIL"
     assert found["centre_keeps_more", f"{GROUPS}:mme"] == "FAIL"
