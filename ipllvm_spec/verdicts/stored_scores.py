@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ import numpy as np
 from ipllvm_spec.engine.cells import SUITE_SEED
 from ipllvm_spec.engine.keys import canonical
 from ipllvm_spec.engine.store import Store
+from ipllvm_spec.errors import IpllvmError
+from ipllvm_spec.models.registry import resolve
 from ipllvm_spec.spec.interventions import Intervention
 from ipllvm_spec.statistics.graded import graded_bounds
 from ipllvm_spec.statistics.intervals import score_bounds, summarise
@@ -20,6 +22,8 @@ from ipllvm_spec.verdicts.rescore_data import Finder, Found
 
 #: One-sided error on each side: a pair of bounds holds at 95 %.
 _ALPHA = 0.025
+#: An intervention as canonical text, and the repeat.
+_Condition = tuple[str, int]
 
 
 class Subject(NamedTuple):
@@ -64,39 +68,56 @@ class Point:
 
 
 class Answered(NamedTuple):
-    """One stored answer; ``score`` is by rule and in [0, 1]."""
+    """One stored answer; ``score`` is in [0, 1], None where a judge should have given it."""
 
     text: str
-    score: float
+    score: float | None
 
 
 class StoredScores:
     """Scores the cells of an open store as they are asked for; nothing is measured.
 
+    Attributes:
+        notes: Why stored answers to a benchmark have no score, by its name.
+
     Args:
         store: The store.
         finder: Finds the data.
         judge: The judge whose stored replies count; None for the only one.
+        proxy: Whether a rule takes the place of every judge.
 
     Raises:
         UsageError: When several judges gave stored replies and none is chosen.
     """
 
-    def __init__(self, store: Store, finder: Finder, *, judge: str | None = None) -> None:
+    def __init__(
+        self, store: Store, finder: Finder, *, judge: str | None = None, proxy: bool = False
+    ) -> None:
         self._store = store
         self._scorer = CellScorer(
-            store, finder, judge=chosen_judge(store.judges(), judge), proxy=False
+            store, finder, judge=chosen_judge(store.judges(), judge), proxy=proxy
         )
-        self._cells: dict[tuple[object, ...], StoredCell] = {}
+        self._versions: dict[Subject, dict[str, dict[_Condition, StoredCell]]] = {}
         self._scored: dict[str, Scored | None] = {}
-        # Of several cells of one condition, say of older weights, the newest counts.
+        self._digests: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
         for cell in sorted(stored_cells(store), key=lambda one: one.newest):
             # A caption or a cosine is no answer to the benchmark's question.
             if cell.suite_seed != SUITE_SEED or "asked" in cell.description:
                 continue
-            about = (cell.benchmark, cell.revision == "twin", cell.mode)
-            for name in cell.names:
-                self._cells[(name, *about, cell.intervention, cell.repeat)] = cell
+            model = cell.description["model"]
+            for name in cell.names or (_weights(model["digest"], model["variant"]),):
+                source = cell.revision if cell.revision in ("twin", "local") else "published"
+                place = Subject(name, cell.benchmark, source, cell.mode)
+                versions = self._versions.setdefault(place, {})
+                # Taken out and put in again: the version with the newest answer comes last.
+                cells = versions.pop(_version(cell), {})
+                cells[cell.intervention, cell.repeat] = cell
+                versions[_version(cell)] = cells
+
+    def older(self, subject: Subject) -> int:
+        """Returns how many versions of weights, data or engine have answers that are not used."""
+        return max(0, len(self._of(subject)) - 1)
 
     def complete(
         self, subject: Subject, intervention: Intervention, repeat: int, *, units: int | None
@@ -113,60 +134,35 @@ class StoredScores:
         scored = self._score(subject, intervention, 0)
         return scored.found if scored else None
 
-    def point(
-        self,
-        subject: Subject,
-        intervention: Intervention,
-        *,
-        repeats: int = 1,
-        units: int | None = None,
-    ) -> Point | None:
-        """Returns the mean score over the repeats that are stored; None when none is.
+    def line(
+        self, subject: Subject, repeats: Mapping[Intervention, int], *, units: int | None = None
+    ) -> dict[Intervention, Point]:
+        """Returns the scores under several conditions, on the units that all of them have.
+
+        A condition with less than half as many units as the fullest is left out: it was
+        interrupted, or a search asked for a few of its units, and would cut all others to these.
 
         Args:
             subject: Model and benchmark.
-            intervention: What was changed.
-            repeats: Repeats that are wanted.
+            repeats: Repeats that are wanted of each condition; those that are stored are averaged.
             units: First units of the measuring order; None for all.
         """
-        stored = [self._score(subject, intervention, repeat) for repeat in range(repeats)]
-        scored = [one for one in stored if one is not None]
-        if not scored:
-            return None
-        found = scored[0].found
-        assert found is not None
-        order = found.ordered(SUITE_SEED)[:units]
-        kept = [
-            unit
-            for unit in order
-            if all(one.values.get(unit.unit_id) is not None for one in scored)
-        ]
-        if not kept:
-            return None
-        rows = np.array([[one.values[u.unit_id] for u in kept] for one in scored], np.float64)
-        graded = scored[0].score.scored_by != "rule"
-        chance = found.benchmark.chance(found.units) / found.benchmark.scale
-        estimate, lower, upper = mean_bounds(
-            rows,
-            weights=[unit.weight for unit in kept],
-            clusters=[unit.cluster_id for unit in kept],
-            graded=graded,
-        )
-        return Point(
-            estimate=100 * estimate,
-            lower=100 * lower,
-            upper=100 * upper,
-            n=len(kept),
-            n_total=len(found.units),
-            repeats=len(scored),
-            chance=100 * chance,
-            scored_by=scored[0].score.scored_by,
-        )
+        scored: dict[Intervention, list[Scored]] = {}
+        having: dict[Intervention, set[str]] = {}
+        for what, count in repeats.items():
+            stored = [self._score(subject, what, repeat) for repeat in range(count)]
+            scored[what] = [one for one in stored if one is not None]
+            if scored[what]:
+                having[what] = set.intersection(*(_units(one, units) for one in scored[what]))
+        most = max((len(ids) for ids in having.values()), default=0)
+        used = [what for what, ids in having.items() if ids and 2 * len(ids) >= most]
+        shared = set.intersection(*(having[what] for what in used)) if used else set()
+        return {what: _point(scored[what], shared) for what in used if shared}
 
     def answer(
         self, subject: Subject, intervention: Intervention, repeat: int, item_id: str
     ) -> Answered | None:
-        """Returns what the model answered to one item, scored by rule."""
+        """Returns what the model answered to one item, with its score."""
         scored = self._score(subject, intervention, repeat)
         if scored is None or scored.found is None:
             return None
@@ -174,22 +170,87 @@ class StoredScores:
             "SELECT text FROM results WHERE cell_key = ? AND item_id = ? AND status = 'ok'",
             (scored.cell.key, item_id),
         )
-        item = next(one for one in scored.found.items.items if one.item_id == item_id)
         if not rows:
             return None
-        return Answered(rows[0][0], scored.found.benchmark.score_item(item, rows[0][0]).value)
+        (text,) = rows[0]
+        unit = next(u for u in scored.found.units if any(i.item_id == item_id for i in u.items))
+        if len(unit.items) == 1:
+            return Answered(text, scored.values.get(unit.unit_id))
+        # Half of a pair: no benchmark has a judge for one.
+        item = next(one for one in unit.items if one.item_id == item_id)
+        return Answered(text, scored.found.benchmark.score_item(item, text).value)
+
+    def _of(self, subject: Subject) -> Mapping[str, Mapping[_Condition, StoredCell]]:
+        source = subject.source if subject.source in ("twin", "published") else "local"
+        place = subject._replace(source=source)
+        if place not in self._versions:
+            # Imported answers carry no name, but the digest of the weights.
+            place = place._replace(model=self._digest(subject.model))
+        return self._versions.get(place, {})
+
+    def _digest(self, ref: str) -> str:
+        if ref not in self._digests:
+            try:
+                identity = resolve(ref).identity
+                self._digests[ref] = _weights(identity.digest, identity.variant)
+            except IpllvmError:
+                self._digests[ref] = ""
+        return self._digests[ref]
 
     def _score(self, subject: Subject, intervention: Intervention, repeat: int) -> Scored | None:
-        twin = subject.source == "twin"
-        about = (subject.model, subject.benchmark, twin, subject.mode)
-        cell = self._cells.get((*about, canonical(intervention.keyed()), repeat))
+        versions = list(self._of(subject).values())
+        newest = versions[-1] if versions else {}
+        cell = newest.get((canonical(intervention.keyed()), repeat))
         if cell is None:
             return None
         if cell.key not in self._scored:
             scored = self._scorer.score(cell)
             usable = scored is not None and scored.found is not None
             self._scored[cell.key] = scored if usable else None
+            if scored is not None and not usable:
+                self.notes[subject.benchmark] = scored.score.note
+            elif scored is not None and not scored.values:
+                self.notes[subject.benchmark] = "no judge has scored them"
         return self._scored[cell.key]
+
+
+def _weights(digest: str, variant: Sequence[str]) -> str:
+    return "~".join((digest, *variant))
+
+
+def _version(cell: StoredCell) -> str:
+    """Returns what all cells of one line must share: weights, data and engine."""
+    return canonical([cell.description[part] for part in ("model", "benchmark", "engine")])
+
+
+def _units(scored: Scored, units: int | None) -> set[str]:
+    """Returns those of the first units that have a score."""
+    assert scored.found is not None
+    order = scored.found.ordered(SUITE_SEED)[:units]
+    return {unit.unit_id for unit in order if scored.values.get(unit.unit_id) is not None}
+
+
+def _point(scored: Sequence[Scored], shared: set[str]) -> Point:
+    """Returns the mean score of some units over repeats, with its bounds."""
+    found = scored[0].found
+    assert found is not None
+    kept = [unit for unit in found.ordered(SUITE_SEED) if unit.unit_id in shared]
+    estimate, lower, upper = mean_bounds(
+        np.array([[one.values[unit.unit_id] for unit in kept] for one in scored], np.float64),
+        weights=[unit.weight for unit in kept],
+        clusters=[unit.cluster_id for unit in kept],
+        graded=scored[0].score.scored_by != "rule",
+    )
+    return Point(
+        estimate=100 * estimate,
+        lower=100 * lower,
+        upper=100 * upper,
+        n=len(kept),
+        n_total=len(found.units),
+        repeats=len(scored),
+        chance=100 * found.benchmark.chance(found.units) / found.benchmark.scale,
+        scored_by=scored[0].score.scored_by,
+    )
 
 
 def mean_bounds(

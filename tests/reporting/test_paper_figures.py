@@ -18,6 +18,7 @@ from ipllvm_spec.cli_figures import figures
 from ipllvm_spec.engine.cells import SUITE_SEED
 from ipllvm_spec.errors import StoreError, UnknownNameError, UsageError
 from ipllvm_spec.interventions.apply import Draw, apply_pixels, split
+from ipllvm_spec.models.registry import resolve
 from ipllvm_spec.reporting.paper_figures.registry import DRAWERS, chosen
 from ipllvm_spec.reporting.paper_figures.strips import changed
 from ipllvm_spec.spec.interventions import BlankImage, GridShuffle, KeepGroup, PatchDrop
@@ -33,7 +34,9 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("IPLLVM_CACHE", str(tmp_path_factory.getbasetemp() / "figures-cache"))
 
 
-def store(run_dir: Path, name: str, right: int, *, of: int = N, **cell) -> None:
+def store(
+    run_dir: Path, name: str, right: int, *, of: int = N, ref: str = "mini-llava", **cell
+) -> None:
     """Stores answers of mini-llava to the first ``of`` items, the first ``right`` of them right."""
     items = load_items(get_benchmark(name), "twin").items
     assert len(items) == N
@@ -41,7 +44,7 @@ def store(run_dir: Path, name: str, right: int, *, of: int = N, **cell) -> None:
         item.item_id: item.gold if place < right else "none of them"
         for place, item in enumerate(items[:of])
     }
-    store_answers(run_dir, "twin", answers, name=name, ref="mini-llava", **cell)
+    store_answers(run_dir, "twin", answers, name=name, ref=ref, **cell)
 
 
 def table(folder: Path, name: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -50,9 +53,9 @@ def table(folder: Path, name: str) -> dict[tuple[str, str], dict[str, str]]:
         return {(row["condition"], row["strength"]): row for row in csv.DictReader(file)}
 
 
-def draw(run_dir: Path, *names: str) -> Path:
+def draw(run_dir: Path, *names: str, **options) -> Path:
     """Runs the command and returns the folder of its files."""
-    figures(list(names), profile="paper", models=["mini-llava"], run_dir=run_dir)
+    figures(list(names), profile="paper", models=["mini-llava"], run_dir=run_dir, **options)
     return run_dir / "figures"
 
 
@@ -92,6 +95,61 @@ def test_an_interrupted_cell_is_named(tmp_path, capsys):
 
     assert table(folder, "figure2")["intact", "0.0"]["n"] == "100"
     assert "ai2d 14 of 14)" in capsys.readouterr().out
+
+
+def test_a_line_is_drawn_on_the_units_that_its_conditions_share(tmp_path):
+    """Of 300, 200 and 60 units the 200 count; 60 would cut the others to a fifth."""
+    store(tmp_path, "ai2d", 240)
+    store(tmp_path, "ai2d", 50, of=200, intervention=GridShuffle(grid=2))
+    store(tmp_path, "ai2d", 60, of=60, intervention=GridShuffle(grid=4))
+    store(tmp_path, "ai2d", 30, of=60, intervention=BlankImage())
+
+    rows = table(draw(tmp_path, "2"), "figure2")
+
+    assert {place: (row["score"], row["n"]) for place, row in rows.items()} == {
+        ("intact", "0.0"): ("100.0", "200"),
+        ("grid", "2.0"): ("25.0", "200"),
+        ("blind", ""): ("50.0", "60"),
+    }
+
+
+def test_a_line_is_of_one_version_of_the_weights(tmp_path, capsys):
+    """Answers of older weights fill no gap of the newest, and it is said that there are some."""
+    store(tmp_path, "ai2d", 60, intervention=GridShuffle(grid=2), weights="old")
+    store(tmp_path, "ai2d", 240, weights="new")
+
+    rows = table(draw(tmp_path, "2"), "figure2")
+
+    assert set(rows) == {("intact", "0.0")}
+    assert "figure2: older answers of mini-llava (ai2d) are not shown" in capsys.readouterr().out
+
+
+def test_imported_answers_are_found_by_the_digest_of_the_weights(tmp_path):
+    """An import carries no name of a model."""
+    digest = resolve("mini-llava").identity.digest.removeprefix("sha256:")
+    store(tmp_path, "ai2d", 240, ref="", weights=digest)
+
+    assert table(draw(tmp_path, "2"), "figure2")["intact", "0.0"]["score"] == "80.0"
+
+
+def test_the_command_for_what_is_missing_repeats_the_options(tmp_path, capsys):
+    """Only the benchmarks asked for are drawn, and few missing conditions have names."""
+    run_dir = tmp_path / "my run"
+    store(run_dir, "ai2d", 240)
+    store(run_dir, "ai2d", 60, intervention=BlankImage())
+    for grid in (2, 4, 8):
+        for repeat in range(3):
+            store(run_dir, "ai2d", 60, intervention=GridShuffle(grid=grid), repeat=repeat)
+
+    folder = draw(run_dir, "2", benchmarks=["ai2d"], mode="standard")
+
+    assert {row["benchmark"] for row in table(folder, "figure2").values()} == {"ai2d"}
+    missing, command, *_ = capsys.readouterr().out.splitlines()
+    assert missing.endswith(": mini-llava (ai2d 3 of 14: grid_shuffle(grid=14))")
+    assert command.endswith(
+        "pytest properties/test_grid_shuffle.py --models mini-llava --benchmarks ai2d "
+        f"--profile paper --mode standard --run-dir '{run_dir}'"
+    )
 
 
 def test_loss_of_a_group(tmp_path):

@@ -15,10 +15,11 @@ from ipllvm_spec.engine.cells import SUITE_SEED
 from ipllvm_spec.engine.plan import unit_order
 from ipllvm_spec.engine.store import Store, StoredJudgement
 from ipllvm_spec.errors import UnknownNameError, UsageError
-from ipllvm_spec.spec.interventions import PermuteTokens
+from ipllvm_spec.spec.interventions import Identity, PermuteTokens
 from ipllvm_spec.verdicts.rescore import rescore
 from ipllvm_spec.verdicts.rescore_changes import compare
 from ipllvm_spec.verdicts.rescore_data import REBUILT, Finder
+from ipllvm_spec.verdicts.stored_scores import StoredScores, Subject
 from tests.verdicts.rescoring import make_record, right, scores_of, store_answers
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -202,6 +203,20 @@ def test_stored_replies_of_a_judge(vet, run_dir, judged):
     assert score.metric == pytest.approx(100 * (0.8 + 0.0) / 2)
     assert (score.n, score.excluded, score.unjudged) == (2, 1, 1)
     assert score.scored_by == "judge judge-1"
+
+
+def test_a_shown_answer_has_the_score_of_its_judge(vet, run_dir, judged):
+    """Figures mark no judged answer by a rule: what no judge has rated is unscored."""
+    judged({0: "0.8", 1: "I would say so."})
+    store = Store(run_dir / "cells.sqlite")
+    stored = StoredScores(store, Finder({"mmvet": str(vet)}))
+    subject = Subject("m", "mmvet", str(vet), "standard")
+
+    shown = [stored.answer(subject, Identity(), 0, f"v1_{n}") for n in range(5)]
+    store.close()
+
+    assert [one and one.score for one in shown] == [0.8, None, None, 0.0, None]
+    assert shown[4] is None
 
 
 def test_two_judges(vet, run_dir, judged):

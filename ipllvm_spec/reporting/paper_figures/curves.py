@@ -25,7 +25,8 @@ from ipllvm_spec.verdicts.stored_scores import Point
 #: Strength of an intervention along the x axis; None for what is not in the panel.
 Strength = Callable[[Intervention], float | None]
 _BOUNDS = (
-    "Bars: 95 % bounds of the mean over units like these, clustered by image. Repeats averaged."
+    "Bars: 95 % bounds of the mean over units like these, clustered by image. Repeats averaged; "
+    "all scores of a line are on the same units."
 )
 _LINES = "Dashed: blind (black image). Dotted: chance."
 _ENCODERS = """No blind score is measured for encoders, and an encoder whose own attention chooses \
@@ -122,9 +123,19 @@ def _hidden(kind: str) -> Strength:
 
 
 def _title(sources: Sources, name: str, rows: Sequence[Mapping[str, object]]) -> str:
-    counts = sorted({int(str(row["n"])) for row in rows if row["benchmark"] == name})
-    n = "" if not counts else f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}-{counts[-1]}"
-    return f"{sources.suite.benchmarks[name].title}, n = {n or 'none'}"
+    # A blind score may rest on fewer units than the curve; the CSV has each n.
+    own = [row for row in rows if row["benchmark"] == name and row["condition"] != "blind"]
+    counts = sorted({int(str(row["n"])) for row in own})
+    n = (
+        "none"
+        if not counts
+        else "-".join(str(one) for one in dict.fromkeys((counts[0], counts[-1])))
+    )
+    total = max((int(str(row["n_total"])) for row in own), default=0)
+    of = "" if not counts or counts[0] == total else f" of {total}"
+    by = dict.fromkeys(str(row["scored_by"]) for row in own if row["scored_by"] != "rule")
+    scored = f", by {', '.join(by)}" if by else ""
+    return f"{sources.suite.benchmarks[name].title}, n = {n}{of}{scored}"
 
 
 def _panel(
@@ -149,9 +160,10 @@ def _panel(
         # Side by side, so that the bars of two models at one place are both seen.
         step = 0.07 if places else 0.6
         offset = step * (shift - (len(ones) - 1) / 2)
+        points = sources.line(one, levels.values())
         xs, ys, below, above = [], [], [], []
         for at, what in sorted(levels.items(), key=lambda level: level[0]):
-            point = sources.point(one, what)
+            point = points.get(what)
             xs.append((places[at] if places else at) + offset)
             ys.append(point.estimate if point else float("nan"))
             below.append(max(0.0, point.estimate - point.lower) if point else 0.0)

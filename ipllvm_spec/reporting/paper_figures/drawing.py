@@ -24,8 +24,8 @@ MARKERS = ("o", "s", "^", "D", "p", "h", "8")
 ENCODER_MARKERS = ("X", "P", "v", "<", ">", "*", "d")
 INK, MUTED = "#222222", "#777777"
 DPI = 150
-#: Characters of a caption in an inch.
-_CHARACTERS = 15
+#: Characters of a caption and of a title in an inch.
+_CHARACTERS, _TITLE_CHARACTERS = 15, 11.5
 _RC: dict[Any, Any] = {
     "font.size": 8.5,
     "font.family": "DejaVu Sans",
@@ -95,14 +95,16 @@ def caption(figure: Figure, text: str) -> None:
 
 def headline(figure: Figure, text: str, legends: Sequence[Sequence[Line2D]] = ()) -> None:
     """Writes the title, and each legend in a line of its own below it."""
+    lines = textwrap.wrap(text, int(_TITLE_CHARACTERS * figure.get_figwidth()))
     # The layout leaves room for a title only, so blank lines of it keep the legends' place.
     blank = "\n " * (1 + len(legends)) if legends else ""
-    figure.suptitle(text + blank, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle("\n".join(lines) + blank, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    height = figure.get_figheight()
     for line, handles in enumerate(legends):
         figure.legend(
             handles=list(handles),
             loc="upper left",
-            bbox_to_anchor=(0.0, 1 - (0.24 + 0.18 * line) / figure.get_figheight()),
+            bbox_to_anchor=(0.0, 1 - (0.07 + 0.17 * len(lines) + 0.18 * line) / height),
             ncols=len(handles),
             frameon=False,
             fontsize=7.5,

@@ -39,12 +39,15 @@ def loss_maps(sources: Sources) -> Drawing:
     high = np.ceil(10 * max((float(np.nanmax(loss)) for loss in seen), default=1.0)) / 10
     with style():
         down, across = max(len(panels), 1), max(len(models), 1)
-        figure = blank_figure(2.35 * across + 0.9, 2.75 * down + 0.8)
-        grid = figure.subplots(down, across, squeeze=False)
+        # Maps of a single model stand side by side.
+        turned = across == 1
+        shape = (across, down) if turned else (down, across)
+        figure = blank_figure(2.35 * shape[1] + 0.9, 2.75 * shape[0] + 0.8)
+        grid = figure.subplots(*shape, squeeze=False)
         shown = None
         for axes in grid.ravel():
             axes.set_visible(False)
-        for line, (name, ones) in zip(grid, panels.items(), strict=False):
+        for line, (name, ones) in zip(grid.T if turned else grid, panels.items(), strict=False):
             for one in ones:
                 axes = line[models.index(one.subject.model)]
                 axes.set_visible(True)
@@ -52,15 +55,15 @@ def loss_maps(sources: Sources) -> Drawing:
                 _numbers(axes, maps[one.subject], middle=(low + high) / 2)
                 axes.set_title(_title(one, sources, name), fontsize=8)
         if shown is not None:
-            bar = figure.colorbar(shown, ax=grid, shrink=0.7, aspect=30)
-            bar.set_label("patch information loss (dark: more is kept)")
-        title = f"Figure 1: patch information loss by group of visual tokens{kind_of(wanted)}"
+            bar = figure.colorbar(shown, ax=grid, shrink=0.8, aspect=30)
+            bar.set_label("patch information loss")
+        title = f"Figure 1: patch information loss by token group{kind_of(wanted)}"
         headline(figure, title)
         caption(
             figure,
             "PIL = (intact - group) / intact: one group of visual tokens kept, all others removed. "
             "Bounds (95 %) of each group's score are in the CSV.\n"
-            "Place of a cell: place of the group in the image.",
+            "Dark: more is kept. Place of a cell: place of the group in the image.",
         )
     return Drawing(figure, rows, sources.lacks(wanted))
 
@@ -70,13 +73,13 @@ def _loss(one: Wanted, sources: Sources, rows: list[Mapping[str, object]]) -> An
     groups = [what for what in one.repeats if isinstance(what, KeepGroup)]
     m = max(what.m for what in groups)
     loss = np.full((m, m), np.nan)
-    full = sources.point(one, intact(one))
-    for name, what in (("intact", intact(one)), ("blind", BLIND)):
-        point = sources.point(one, what)
+    points = sources.line(one, [intact(one), *groups])
+    full, blind = points.get(intact(one)), sources.point(one, BLIND)
+    for name, point in (("intact", full), ("blind", blind)):
         if point is not None:
             rows.append(point_row(one, name, "", point))
     for what in groups:
-        point = sources.point(one, what)
+        point = points.get(what)
         if point is None or full is None:
             continue
         row = point_row(one, "group", f"{what.group[0]} {what.group[1]}", point)
@@ -112,11 +115,13 @@ def _numbers(axes: Axes, loss: Any, *, middle: float) -> None:
 
 
 def _title(one: Wanted, sources: Sources, name: str) -> str:
-    full, blind = sources.point(one, intact(one)), sources.point(one, BLIND)
+    steps = [what for what in one.repeats if what != BLIND]
+    full, blind = sources.line(one, steps).get(intact(one)), sources.point(one, BLIND)
     scores = [
         f"{word} {point.estimate:.1f} %" if point else f"{word} not measured"
         for word, point in (("intact", full), ("blind", blind))
     ]
-    n = f", n = {full.n}" if full else ""
+    n = "" if full is None else f", n = {full.n}"
+    n += "" if full is None or full.n == full.n_total else f" of {full.n_total}"
     title = sources.suite.benchmarks[name].title
     return f"{one.title}\n{title}{n}\n{', '.join(scores)}"

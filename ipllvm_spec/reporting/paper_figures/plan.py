@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ipllvm_spec.models.encoder_kinds import ENCODERS
+from ipllvm_spec.errors import ModelError
+from ipllvm_spec.models.encoder_kinds import ENCODER_FAMILIES
+from ipllvm_spec.models.files import read_config
 from ipllvm_spec.reporting.table2 import Table2Row
 from ipllvm_spec.spec.cases import Case
+from ipllvm_spec.spec.entries import Data
 from ipllvm_spec.spec.interventions import BlankImage, Identity, Intervention
 from ipllvm_spec.spec.suite import Suite
 from ipllvm_spec.verdicts.stored_scores import Point, StoredScores, Subject
 
-_FAMILIES = frozenset(kind.family for kind in ENCODERS.values())
 #: The control of ``permutation.image_matters``: what is left of a score without the image.
 BLIND = BlankImage()
+#: Missing conditions that are named one by one.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,23 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Lack:
-    """How many cells the store lacks, in whole or in part, for one model on one benchmark."""
+    """Cells that the store lacks, in whole or in part, for one model on one benchmark.
+
+    Attributes:
+        wanted: Model and benchmark.
+        missing: The conditions, one for each lacking repeat.
+        of: Cells that the figure wants of it.
+    """
 
     wanted: Wanted
-    missing: int
+    missing: tuple[Intervention, ...]
     of: int
+
+    def sentence(self) -> str:
+        """Returns for example ``ai2d 2 of 14: blank_image, grid_shuffle(grid=2)``."""
+        count = f"{self.wanted.subject.benchmark} {len(self.missing)} of {self.of}"
+        names = list(dict.fromkeys(map(_short, self.missing)))
+        return count if len(names) > _NAMED else f"{count}: {', '.join(names)}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,9 @@ class Sources:
         stored: The stored answers.
         profile: Name of the profile.
         models: Model references; empty for the profile's.
+        benchmarks: Names, or ``name=folder``; empty for all.
+        mode: Protocol mode; None for the profile's.
+        data: Benchmark data for models given by path.
         table2: Makes the rows of Table 2 of everything that is stored.
     """
 
@@ -65,6 +86,9 @@ class Sources:
     stored: StoredScores
     profile: str
     models: tuple[str, ...] = ()
+    benchmarks: tuple[str, ...] = ()
+    mode: str | None = None
+    data: Data = "published"
     table2: Callable[[], tuple[Table2Row, ...]] = tuple
 
     def wanted(self, figure: str) -> tuple[Wanted, ...]:
@@ -74,9 +98,12 @@ class Sources:
             UnknownNameError: For a model or profile that does not exist.
         """
         found: dict[Subject, Wanted] = {}
+        only = {text.partition("=")[0] for text in self.benchmarks}
         for case in self._cases(figure):
             for name in case.benchmarks:
-                self._add(found, case, name)
+                # One that others are compared with is measured, but was not asked for.
+                if not only or name in only:
+                    self._add(found, case, name)
         models = [*self.suite.models]
         # A claim about all benchmarks of a figure names them in the paper's order.
         claims = [one.benchmarks for one in self.suite.claims.values() if figure in one.feeds]
@@ -97,7 +124,14 @@ class Sources:
             own = [ref for ref in self.models if self._sees_only(ref) == claim.about_encoders]
             if self.models and not own:
                 continue
-            for case in self.suite.cases(claim.id, models=own, profile=self.profile):
+            for case in self.suite.cases(
+                claim.id,
+                models=own,
+                benchmarks=self.benchmarks,
+                profile=self.profile,
+                data=self.data,
+                mode=self.mode,
+            ):
                 if not case.skip:
                     yield case
                     # A reference that is compared at one level only has no curve to show.
@@ -105,7 +139,14 @@ class Sources:
                         yield case.reference()
 
     def _sees_only(self, ref: str) -> bool:
-        return self.suite.model(ref).family in _FAMILIES
+        entry = self.suite.model(ref, data=self.data)
+        if entry.family is not None or entry.path is None:
+            return entry.family in ENCODER_FAMILIES
+        try:
+            # A local checkpoint: only its config says what it is.
+            return read_config(Path(entry.path).expanduser()).get("model_type") in ENCODER_FAMILIES
+        except ModelError:
+            return False
 
     def _add(self, found: dict[Subject, Wanted], case: Case, name: str) -> None:
         subject = Subject(case.model, name, case.source(name), case.mode)
@@ -125,20 +166,40 @@ class Sources:
 
     def point(self, one: Wanted, intervention: Intervention) -> Point | None:
         """Returns the score under one condition; None where the figure has none."""
-        if intervention not in one.repeats:
-            return None
-        return self.stored.point(
-            one.subject, intervention, repeats=one.repeats[intervention], units=one.units
-        )
+        return self.line(one, [intervention]).get(intervention)
+
+    def line(self, one: Wanted, interventions: Iterable[Intervention]) -> dict[Intervention, Point]:
+        """Returns the scores under those conditions that a figure has, on the same units."""
+        repeats = {what: one.repeats[what] for what in interventions if what in one.repeats}
+        return self.stored.line(one.subject, repeats, units=one.units)
+
+    def remarks(self, figure: str) -> list[str]:
+        """Says which stored answers a figure does not show, and why."""
+        wanted, notes = self.wanted(figure), self.stored.notes
+        unscored = [
+            f"{figure}: answers to {name} are not shown: {notes[name]}"
+            for name in dict.fromkeys(one.subject.benchmark for one in wanted)
+            if name in notes
+        ]
+        older: dict[str, list[str]] = {}
+        for one in wanted:
+            if self.stored.older(one.subject):
+                older.setdefault(one.subject.model, []).append(one.subject.benchmark)
+        return unscored + [
+            f"{figure}: older answers of {model} ({', '.join(names)}) are not shown: they are of "
+            "other weights or data, or by another engine, than the newest"
+            for model, names in older.items()
+        ]
 
     def lacks(self, wanted: Sequence[Wanted]) -> tuple[Lack, ...]:
         """Returns what the store lacks."""
         found = []
         for one in wanted:
             cells = [(what, r) for what, count in one.repeats.items() for r in range(count)]
-            missing = sum(
-                not self.stored.complete(one.subject, what, repeat, units=one.units)
+            missing = tuple(
+                what
                 for what, repeat in cells
+                if not self.stored.complete(one.subject, what, repeat, units=one.units)
             )
             if missing:
                 found.append(Lack(one, missing, len(cells)))
@@ -158,23 +219,46 @@ def intact(one: Wanted) -> Intervention:
     return next(what for what in one.repeats if isinstance(what, Identity))
 
 
-def missing_lines(name: str, lacks: Sequence[Lack], *, profile: str, run_dir: str) -> list[str]:
+def missing_lines(
+    name: str, lacks: Sequence[Lack], sources: Sources, *, run_dir: Path
+) -> list[str]:
     """Says what a figure lacks, and for each property the command that measures it."""
     lines = []
     for property_id in dict.fromkeys(lack.wanted.property_id for lack in lacks):
         own = [lack for lack in lacks if lack.wanted.property_id == property_id]
-        counts: dict[str, list[str]] = {}
+        of_model: dict[str, list[str]] = {}
         for lack in own:
-            about = lack.wanted.subject
-            counts.setdefault(about.model, []).append(
-                f"{about.benchmark} {lack.missing} of {lack.of}"
-            )
-        where = "; ".join(f"{model} ({', '.join(parts)})" for model, parts in counts.items())
-        models = ",".join(counts)
-        names = ",".join(dict.fromkeys(lack.wanted.subject.benchmark for lack in own))
+            of_model.setdefault(lack.wanted.subject.model, []).append(lack.sentence())
+        where = "; ".join(f"{model} ({', '.join(parts)})" for model, parts in of_model.items())
+        names = dict.fromkeys(lack.wanted.subject.benchmark for lack in own)
         lines.append(f"{name}: cells missing or incomplete in the store: {where}")
         lines.append(
-            f"  measure them with: pytest properties/test_{property_id}.py --models {models} "
-            f"--benchmarks {names} --profile {profile} --run-dir {run_dir}"
+            f"  measure them with: {_command(property_id, of_model, names, sources, run_dir)}"
         )
     return lines
+
+
+def _command(
+    property_id: str,
+    models: Iterable[str],
+    benchmarks: Iterable[str],
+    sources: Sources,
+    run_dir: Path,
+) -> str:
+    folders = {text.partition("=")[0]: text for text in sources.benchmarks}
+    words = ["pytest", f"properties/test_{property_id}.py", "--models", ",".join(models)]
+    words += ["--benchmarks", ",".join(folders.get(name, name) for name in benchmarks)]
+    words += ["--profile", sources.profile]
+    words += [] if sources.mode is None else ["--mode", sources.mode]
+    words += [] if sources.data == "published" else ["--data", sources.data]
+    return shlex.join([*words, "--run-dir", str(run_dir)])
+
+
+def _short(intervention: Intervention) -> str:
+    """Returns an intervention with what differs from its defaults."""
+    steps = []
+    for step in intervention.steps():
+        settings = step.model_dump(mode="json", exclude_defaults=True)
+        inside = ", ".join(f"{key}={value}" for key, value in settings.items())
+        steps.append(f"{step.name}({inside})" if inside else step.name)
+    return " >> ".join(steps) or "intact"

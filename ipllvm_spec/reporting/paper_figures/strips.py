@@ -165,7 +165,7 @@ def _question(prompt: str) -> str:
 def _answer(answer: Answered | None) -> str:
     if answer is None:
         return "not measured"
-    marks = {1.0: "right", 0.0: "wrong"}
+    marks = {1.0: "right", 0.0: "wrong", None: "unscored"}
     text = textwrap.shorten(answer.text.strip() or "(empty)", 2 * _WIDTH, placeholder="...")
-    mark = marks.get(answer.score, f"score {answer.score:.2f}")
+    mark = marks.get(answer.score) or f"score {answer.score:.2f}"
     return "\n".join([*textwrap.wrap(f'"{text}"', _WIDTH), mark])
