@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +13,11 @@ from ipllvm_spec.engine.store import Store
 from ipllvm_spec.errors import IpllvmError
 from ipllvm_spec.models.registry import resolve
 from ipllvm_spec.spec.interventions import Intervention
-from ipllvm_spec.statistics.graded import graded_bounds
-from ipllvm_spec.statistics.intervals import score_bounds, summarise
 from ipllvm_spec.verdicts.rescore import CellScorer, chosen_judge
 from ipllvm_spec.verdicts.rescore_cells import Scored, StoredCell, stored_cells
 from ipllvm_spec.verdicts.rescore_data import Finder, Found
+from ipllvm_spec.verdicts.stored_points import Point, Units, mean_bounds
 
-#: One-sided error on each side: a pair of bounds holds at 95 %.
-_ALPHA = 0.025
 #: An intervention as canonical text, and the repeat.
 _Condition = tuple[str, int]
 
@@ -40,31 +36,6 @@ class Subject(NamedTuple):
     benchmark: str
     source: str
     mode: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """The score under one condition, mean over repeats, in percent of the benchmark's scale.
-
-    Attributes:
-        estimate: In [0, 100].
-        lower: Lower bound of the mean over units like these, 95 % together with ``upper``.
-        upper: Upper bound.
-        n: Units.
-        n_total: Units of the benchmark.
-        repeats: Repeats that were averaged.
-        chance: Score of guessing.
-        scored_by: ``rule``, ``proxy``, or the judge.
-    """
-
-    estimate: float
-    lower: float
-    upper: float
-    n: int
-    n_total: int
-    repeats: int
-    chance: float
-    scored_by: str
 
 
 class Answered(NamedTuple):
@@ -235,10 +206,17 @@ def _point(scored: Sequence[Scored], shared: set[str]) -> Point:
     found = scored[0].found
     assert found is not None
     kept = [unit for unit in found.ordered(SUITE_SEED) if unit.unit_id in shared]
+    rows = np.array([[one.values[unit.unit_id] for unit in kept] for one in scored], np.float64)
+    names = {name: place for place, name in enumerate(dict.fromkeys(u.cluster_id for u in kept))}
+    units = Units(
+        rows.mean(axis=0),
+        np.array([unit.weight for unit in kept], dtype=np.float64),
+        np.array([names[unit.cluster_id] for unit in kept], dtype=np.intp),
+    )
     estimate, lower, upper = mean_bounds(
-        np.array([[one.values[unit.unit_id] for unit in kept] for one in scored], np.float64),
-        weights=[unit.weight for unit in kept],
-        clusters=[unit.cluster_id for unit in kept],
+        rows,
+        weights=units.weights,
+        clusters=units.clusters,
         graded=scored[0].score.scored_by != "rule",
     )
     return Point(
@@ -250,35 +228,5 @@ def _point(scored: Sequence[Scored], shared: set[str]) -> Point:
         repeats=len(scored),
         chance=100 * found.benchmark.chance(found.units) / found.benchmark.scale,
         scored_by=scored[0].score.scored_by,
+        units=units,
     )
-
-
-def mean_bounds(
-    rows: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    *,
-    weights: Sequence[float],
-    clusters: Sequence[str],
-    graded: bool,
-) -> tuple[float, float, float]:
-    """Returns the weighted mean of unit scores and its bounds at 95 %, cut to [0, 1].
-
-    The bounds are those of a population claim: a score is a difference from nothing, and repeats
-    of a unit are rows of its cluster.
-
-    Args:
-        rows: Unit scores in [0, 1], shape (repeats, n).
-        weights: Weights of the units, n.
-        clusters: Clusters of the units, n.
-        graded: Whether a judge, or what stands in for one, scored.
-    """
-    names: dict[str, int] = {}
-    index = np.array([names.setdefault(name, len(names)) for name in clusters], dtype=np.intp)
-    share = np.array(weights, dtype=np.float64)
-    repeats = len(rows)
-    flat, wide, places = rows.ravel(), np.tile(share, repeats), np.tile(index, repeats)
-    if graded:
-        bounds = graded_bounds(flat, weights=wide, clusters=places, alpha=_ALPHA).bounds
-    else:
-        (bounds,) = score_bounds([summarise(flat, weights=wide, clusters=places, alpha=_ALPHA)])
-    mean = float(rows.mean(axis=0) @ share / share.sum())
-    return mean, max(0.0, bounds.lower), min(1.0, bounds.upper)

@@ -20,7 +20,7 @@ from ipllvm_spec.reporting.paper_figures.drawing import (
 )
 from ipllvm_spec.reporting.paper_figures.plan import BLIND, Sources, Wanted, by_benchmark, intact
 from ipllvm_spec.spec.interventions import GridShuffle, Intervention, PatchDrop
-from ipllvm_spec.verdicts.stored_scores import Point
+from ipllvm_spec.verdicts.stored_points import Point
 
 #: Strength of an intervention along the x axis; None for what is not in the panel.
 Strength = Callable[[Intervention], float | None]

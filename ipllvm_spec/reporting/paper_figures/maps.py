@@ -62,7 +62,7 @@ def loss_maps(sources: Sources) -> Drawing:
         caption(
             figure,
             "PIL = (intact - group) / intact: one group of visual tokens kept, all others removed. "
-            "Bounds (95 %) of each group's score are in the CSV.\n"
+            "Bounds (95 %) of each loss are in the CSV.\n"
             "Dark: more is kept. Place of a cell: place of the group in the image.",
         )
     return Drawing(figure, rows, sources.lacks(wanted))
@@ -84,15 +84,12 @@ def _loss(one: Wanted, sources: Sources, rows: list[Mapping[str, object]]) -> An
             continue
         row = point_row(one, "group", f"{what.group[0]} {what.group[1]}", point)
         if full.estimate > 0.0:
-            kept, lower, upper = (
-                1 - score / full.estimate for score in (point.estimate, point.upper, point.lower)
-            )
-            loss[what.group] = kept
-            # The intact score is taken as known: its own error is not in these bounds.
+            loss[what.group] = 1 - point.estimate / full.estimate
+            bounds = point.kept(full)
             row |= {
-                "pil": round(kept, 4),
-                "pil_lower_given_intact": round(lower, 4),
-                "pil_upper_given_intact": round(upper, 4),
+                "pil": round(loss[what.group], 4),
+                "pil_lower": "" if bounds is None else round(1 - bounds.upper, 4),
+                "pil_upper": "" if bounds is None else round(1 - bounds.lower, 4),
             }
         rows.append(row)
     return loss

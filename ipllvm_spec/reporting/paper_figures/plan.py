@@ -15,7 +15,8 @@ from ipllvm_spec.spec.cases import Case
 from ipllvm_spec.spec.entries import Data
 from ipllvm_spec.spec.interventions import BlankImage, Identity, Intervention
 from ipllvm_spec.spec.suite import Suite
-from ipllvm_spec.verdicts.stored_scores import Point, StoredScores, Subject
+from ipllvm_spec.verdicts.stored_points import Point
+from ipllvm_spec.verdicts.stored_scores import StoredScores, Subject
 
 #: The control of ``permutation.image_matters``: what is left of a score without the image.
 BLIND = BlankImage()
@@ -229,7 +230,7 @@ def missing_lines(
         of_model: dict[str, list[str]] = {}
         for lack in own:
             of_model.setdefault(lack.wanted.subject.model, []).append(lack.sentence())
-        where = "; ".join(f"{model} ({', '.join(parts)})" for model, parts in of_model.items())
+        where = ", ".join(f"{model} ({'; '.join(parts)})" for model, parts in of_model.items())
         names = dict.fromkeys(lack.wanted.subject.benchmark for lack in own)
         lines.append(f"{name}: cells missing or incomplete in the store: {where}")
         lines.append(
