@@ -93,7 +93,7 @@ class Engine:
         self._lock = threading.Lock()
         self._running: dict[Hashable, Future[Future[_Outcome]]] = {}
         self._stats = EngineStats(rank=options.rank, pid=os.getpid(), device=backend.device_name)
-        self._library = Library(backend)
+        self._library = Library(backend, store=store)
         self._pool = ModelPool(backend)
         self._prompts = Prompts(
             backend=backend,

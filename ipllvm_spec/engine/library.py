@@ -17,7 +17,7 @@ from ipllvm_spec.engine.cells import Cell, caption_cell, synthetic_step
 from ipllvm_spec.engine.keys import ModelId
 from ipllvm_spec.engine.plan import Window, unit_order, windows
 from ipllvm_spec.engine.saliency import KeptSaliency
-from ipllvm_spec.engine.store import StoredRow
+from ipllvm_spec.engine.store import Store, StoredRow
 from ipllvm_spec.engine.synthesis import Synthesis, folder_images
 from ipllvm_spec.errors import UsageError
 from ipllvm_spec.spec.generators import default_generator
@@ -138,8 +138,9 @@ class Context:
 class Library:
     """Resolves models, loads data and builds contexts, each once. Thread-safe."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, store: Store | None = None) -> None:
         self._backend = backend
+        self._store = store
         self._models: Once[str, ModelId] = Once()
         self._encoders: Once[tuple[str, ...], Encoder] = Once()
         self._datasets: Once[tuple[str, str, str], Dataset] = Once()
@@ -161,7 +162,10 @@ class Library:
         if model is None:
             return None
         return self._saliencies.get(
-            model.weights, lambda: KeptSaliency(self._backend.saliency(model))
+            model.weights,
+            lambda: KeptSaliency(
+                self._backend.saliency(model), weights=model.weights, store=self._store
+            ),
         )
 
     def course(self, benchmark: str, source: str, mode: str, suite_seed: int) -> Course:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ipllvm_spec.engine.cells import SUITE_SEED
 from ipllvm_spec.engine.keys import canonical
+from ipllvm_spec.engine.saliency import Maps, seen, stored_maps
 from ipllvm_spec.engine.store import Store
 from ipllvm_spec.errors import IpllvmError
 from ipllvm_spec.models.registry import resolve
@@ -17,6 +18,9 @@ from ipllvm_spec.verdicts.rescore import CellScorer, chosen_judge
 from ipllvm_spec.verdicts.rescore_cells import Scored, StoredCell, stored_cells
 from ipllvm_spec.verdicts.rescore_data import Finder, Found
 from ipllvm_spec.verdicts.stored_points import Point, Units, mean_bounds
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 #: An intervention as canonical text, and the repeat.
 _Condition = tuple[str, int]
@@ -150,6 +154,18 @@ class StoredScores:
         # Half of a pair: no benchmark has a judge for one.
         item = next(one for one in unit.items if one.item_id == item_id)
         return Answered(text, scored.found.benchmark.score_item(item, text).value)
+
+    def looked(self, subject: Subject, intervention: Intervention, image: Image) -> Maps | None:
+        """Returns the kept saliency maps by which a condition chose what to change in an image.
+
+        Args:
+            subject: Model and benchmark.
+            intervention: The condition; its first repeat tells which model looked.
+            image: RGB image, as it was before the change.
+        """
+        scored = self._score(subject, intervention, 0)
+        weights = scored.cell.description.get("saliency") if scored else None
+        return None if weights is None else stored_maps(self._store, weights, seen(image))
 
     def _of(self, subject: Subject) -> Mapping[str, Mapping[_Condition, StoredCell]]:
         source = subject.source if subject.source in ("twin", "published") else "local"

@@ -5,15 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
 from ipllvm_spec.benchmarks.base import Item
 from ipllvm_spec.engine.cells import SUITE_SEED
+from ipllvm_spec.engine.saliency import Maps
+from ipllvm_spec.interventions.aids import Aids
 from ipllvm_spec.interventions.draws import Draw, Step
 from ipllvm_spec.interventions.grids import grid_shuffle, rgb
-from ipllvm_spec.interventions.occlusion import dropped_patches, on_pixels
+from ipllvm_spec.interventions.occlusion import patch_drop
 from ipllvm_spec.reporting.paper_figures.drawing import (
     MUTED,
     Drawing,
@@ -30,6 +31,9 @@ from ipllvm_spec.verdicts.stored_scores import Answered
 #: Characters of a line below an image, and lines of a question.
 _WIDTH, _LINES = 26, 7
 _RATIO = 0.5
+_KINDS = {"random": "random", "salient": "salient", "non_salient": "non-salient"}
+#: Said where a mask cannot be shown, for example of a store that was filled by an older version.
+_NO_MAP = "mask not kept\nin this store"
 
 
 def shuffled_images(sources: Sources) -> Drawing:
@@ -50,30 +54,45 @@ def shuffled_images(sources: Sources) -> Drawing:
 def occluded_images(sources: Sources) -> Drawing:
     """Draws Figure 5: an image of each benchmark with half of its patches hidden."""
     wanted = sources.wanted("figure5")
-    steps: dict[str, Intervention] = {}
-    for what in (what for one in wanted for what in one.repeats if isinstance(what, PatchDrop)):
-        if what.kind == "random" and what.ratio == _RATIO:
-            steps[f"random, {100 * _RATIO:.0f} % hidden"] = what
+    drops = [what for one in wanted for what in one.repeats if isinstance(what, PatchDrop)]
+    steps: dict[str, Intervention] = {
+        f"{word}, {100 * _RATIO:.0f} % hidden": what
+        for kind, word in _KINDS.items()
+        for what in drops
+        if what.kind == kind and what.ratio == _RATIO
+    }
     return _strips(
         sources,
         wanted,
         steps,
         title="Figure 5: occluded images and the answers to them",
         note="Each image is the first of its benchmark in the order of measuring; the mask is that "
-        "of repeat 0.\nSalient and non-salient masks are left out: a store holds answers and no "
-        "saliency maps.",
+        "of repeat 0.",
     )
 
 
-def changed(what: Intervention, image: Image.Image, item_id: str) -> Image.Image:
-    """Returns the image as the model was shown it in repeat 0."""
+def changed(
+    what: Intervention, image: Image.Image, item_id: str, maps: Maps | None = None
+) -> Image.Image | None:
+    """Returns the image as the model was shown it in repeat 0.
+
+    Args:
+        what: Intact, or one shuffle or occlusion.
+        image: The item's image.
+        item_id: The item, which decides the draw.
+        maps: Saliency maps of the image, by which some patches are chosen.
+
+    Returns:
+        None where patches are chosen by maps that are not there.
+    """
     seed = Step(0, what).seed(Draw(item_id, repeat=0, suite_seed=SUITE_SEED))
     if isinstance(what, GridShuffle):
         return grid_shuffle(what, image, seed=seed)
     if isinstance(what, PatchDrop):
-        pixels = rgb(image)
-        hidden = on_pixels(dropped_patches(what, seed=seed), image.size)
-        return Image.fromarray(np.where(hidden[..., None], np.uint8(0), pixels))
+        if what.needs_saliency and maps is None:
+            return None
+        look = None if maps is None else (lambda _: maps)
+        return patch_drop(what, image, seed=seed, item_id=item_id, aids=Aids(saliency=look))
     return image
 
 
@@ -127,7 +146,13 @@ def _strip(
     )
     rows: list[dict[str, object]] = []
     for axes, (name, what) in zip(line[1:], {"intact": intact(one), **steps}.items(), strict=True):
-        axes.imshow(rgb(changed(what, image, item.item_id)))
+        maps = sources.stored.looked(one.subject, what, image) if what.needs_saliency else None
+        shown = changed(what, image, item.item_id, maps)
+        if shown is None:
+            axes.imshow(Image.new("RGB", image.size, "white"))
+            axes.text(0.5, 0.5, _NO_MAP, transform=axes.transAxes, ha="center", color=MUTED)
+        else:
+            axes.imshow(rgb(shown))
         axes.set_title(name, fontsize=8)
         answer = sources.stored.answer(one.subject, what, 0, item.item_id)
         axes.text(
